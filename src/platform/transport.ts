@@ -1,0 +1,20 @@
+/** One HTTP exchange. The transport sends these very bytes once: it never retries, follows redirects or adds an Origin. */
+export interface WireRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** From `/api/v1` on, exactly as on the wire, query included. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface WireResponse {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** Rejects with any error when no complete answer arrived; the caller must then assume that the request may have been processed. */
+export type Transport = (request: WireRequest) => Promise<WireResponse>;

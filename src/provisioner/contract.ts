@@ -1,0 +1,189 @@
+import type { Clock } from '../ports/clock.ts';
+import type { AgentId, ContractId, ExternalId, OperationId } from '../ports/ids.ts';
+import type { Log } from '../ports/log.ts';
+import type { Random } from '../ports/random.ts';
+import type { Secret } from '../ports/secret.ts';
+
+/**
+ * The plugin contract. A plugin drives one kind of backend and knows nothing of the platform, the ledger or other targets.
+ *
+ * What every plugin guarantees:
+ * - `create` with the same operation id converges: whatever happened to earlier calls, at most one machine exists for it.
+ * - Before it starts, stops, changes or destroys anything, it has just read that machine's stamp and found it ours.
+ * - "absent" is said only when the backend itself said so in the exact form that means it. Everything else throws.
+ * - Every call stops soon after its signal is aborted, and leaves what exists findable by its stamp.
+ * - It throws only ProvisionerError; public texts hold nothing private, and no text holds a secret.
+ *
+ * What it need not do: retry across calls, remember anything outside `Operation.remember`, limit concurrency.
+ */
+export interface Provisioner {
+  readonly capabilities: Capabilities;
+
+  /** Looks at reachability, rights, images and capacity, and changes nothing. For doctor and start-up. */
+  check(ctx: CallContext): Promise<Finding[]>;
+
+  /** What is there and what is free. */
+  inventory(ctx: CallContext): Promise<Inventory>;
+
+  /** Makes the machine, configures and starts it; resolves when the backend says that it runs and its address is known. */
+  create(order: MachineOrder, op: Operation): Promise<Instance>;
+
+  /** The present truth about one machine, found by its external id where known, else by its stamp. */
+  observe(ref: OwnedRef, ctx: CallContext): Promise<Observed>;
+
+  /** Removes everything that carries exactly this stamp; resolves when the backend confirmed that nothing is left. */
+  destroy(ref: OwnedRef, op: Operation): Promise<void>;
+
+  /** Every machine with this agent's stamp, in every power state, with as few calls as the backend allows. */
+  list?(ctx: CallContext): Promise<Listing>;
+  /** Powers off gently, then hard; keeps disk, addresses and keys. Repeatable. */
+  stop?(ref: OwnedRef, op: Operation): Promise<void>;
+  /** Powers on; resolves with the machine as it now is. Repeatable. */
+  start?(ref: OwnedRef, op: Operation): Promise<Instance>;
+  /** Byte counters of every machine of ours. Counters may restart at 0; the caller adds up. */
+  traffic?(ctx: CallContext): Promise<TrafficSample[]>;
+  /** Frees sockets and timers. Touches no machine. */
+  close?(): Promise<void>;
+}
+
+/** What is really supported. An optional method that is absent is a refusal, never replaced by something else. */
+export interface Capabilities {
+  /** Who can tell that a machine is usable: `ssh` = the agent must see a login accepted; `backend` = create's word is enough. */
+  readonly readiness: 'ssh' | 'backend';
+  /** Why the ordered disk size cannot be enforced; absent when it can. */
+  readonly noDiskLimit?: string;
+  /** True when the machines are make-believe; shown wherever such a machine shows. */
+  readonly simulated?: true;
+}
+
+export interface CallContext {
+  readonly signal: AbortSignal;
+  readonly log: Log;
+}
+
+/** One journalled attempt at a side effect. */
+export interface Operation extends CallContext {
+  readonly id: OperationId;
+  /** 1 for the first attempt, counted across restarts. */
+  readonly attempt: number;
+  /** True when an earlier attempt's outcome was never learnt: look for the stamp before making anything. */
+  readonly outcomeUnknown: boolean;
+  /** What earlier attempts remembered. */
+  readonly handles: Readonly<Record<string, string>>;
+  /** Persists a handle (VMID, task id); durable once it resolves. Call it before relying on the handle. Never for secrets. */
+  remember(key: string, value: string): Promise<void>;
+}
+
+/** Written into the machine itself, where the backend allows it. */
+export interface OwnerStamp {
+  readonly agent: AgentId;
+  readonly contract: ContractId;
+  readonly operation: OperationId;
+}
+
+/** A machine of ours. Without an external id the backend never told us one: the stamp is all there is. */
+export interface OwnedRef {
+  readonly stamp: OwnerStamp;
+  readonly externalId?: ExternalId;
+  /** What `create` remembered. */
+  readonly handles: Readonly<Record<string, string>>;
+}
+
+/** What was sold, cleaned and validated. Amounts are absent when the offering does not say. */
+export interface MachineOrder {
+  readonly stamp: OwnerStamp;
+  /** DNS-legal, at most 63 characters, unique per contract. */
+  readonly name: string;
+  readonly offering: string;
+  readonly cpuCores?: number;
+  readonly memoryMb?: number;
+  readonly storageGb?: number;
+  /** The tenant's key as `type base64`, no comment. */
+  readonly sshKey: string;
+  /** The offering's settings overlaid with the contract's. Tenant-influenced: read only allow-listed keys. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly postProvisionScript?: string;
+}
+
+export type PowerState = 'running' | 'stopped' | 'transition' | 'unknown';
+
+export interface Instance {
+  readonly externalId: ExternalId;
+  readonly stamp: OwnerStamp;
+  readonly power: PowerState;
+  readonly ipv4?: string;
+  readonly ipv6?: string;
+  /** The address outsiders use, when it differs from `ipv4`. */
+  readonly publicIp?: string;
+  /** Where the tenant's SSH client connects. */
+  readonly ssh?: SshEndpoint;
+  readonly rootPassword?: Secret;
+  /** For the tenant: free text. Tenant-visible. */
+  readonly additionalDetails?: string;
+  /** Milliseconds since the machine was started, when the backend tells. */
+  readonly uptimeMs?: number;
+}
+
+export interface SshEndpoint {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+}
+
+export type Observed =
+  | { readonly state: 'present'; readonly instance: Instance; readonly unhealthy?: string }
+  | { readonly state: 'absent' }
+  | { readonly state: 'unknown'; readonly why: string };
+
+export interface Listing {
+  /** False when some node or page could not be read: what is not in the list may still exist. */
+  readonly complete: boolean;
+  readonly instances: readonly Instance[];
+}
+
+export interface Inventory {
+  readonly cpuModel?: string;
+  readonly cpuCores: number;
+  readonly cpuThreads: number;
+  readonly memoryTotalMb: number;
+  /** What a new machine could still get; already sold memory is taken off even where its machine is idle. */
+  readonly memoryFreeMb: number;
+  readonly storages: readonly Storage[];
+  readonly templates: readonly { readonly id: number; readonly name: string }[];
+  readonly gpus: readonly { readonly pciId: string; readonly name: string; readonly vendor: string }[];
+  /** Room for this many more machines, when the backend or its settings limit the number (ports, addresses). */
+  readonly machinesFree?: number;
+}
+
+export interface Storage {
+  readonly name: string;
+  readonly kind: string;
+  readonly totalGb: number;
+  readonly freeGb: number;
+}
+
+/** Bytes since the counter's start, which may restart at any time. */
+export interface TrafficSample {
+  readonly contract: ContractId;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+export interface Finding {
+  readonly level: 'pass' | 'warn' | 'fail' | 'skip';
+  /** Stable, dotted, e.g. `docker.engine.unreachable`. */
+  readonly code: string;
+  /** What is the case, in one sentence. */
+  readonly title: string;
+  /** What to do about it. */
+  readonly remedy?: string;
+}
+
+/** What the composition root hands to every plugin. */
+export interface PluginDeps {
+  readonly agent: AgentId;
+  readonly target: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
