@@ -7,8 +7,10 @@ export default defineConfig({
       'provisioners/**/*.test.ts',
       'simulators/**/*.test.ts',
       'scripts/**/*.test.ts',
+      'tools/**/*.test.ts',
       'test/**/*.test.ts',
     ],
+    // Forks, because tests open sockets, take file locks and kill processes; two, because that is what CI has.
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

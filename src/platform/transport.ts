@@ -18,3 +18,8 @@ export interface WireResponse {
 
 /** Rejects with any error when no complete answer arrived; the caller must then assume that the request may have been processed. */
 export type Transport = (request: WireRequest) => Promise<WireResponse>;
+
+/** Rejected with when it is certain that nothing was sent: no name, no connection, no TLS. Then nothing was processed either. */
+export class NotSentError extends Error {
+  override readonly name = 'NotSentError';
+}

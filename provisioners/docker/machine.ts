@@ -1,0 +1,132 @@
+import { type MachineOrder, ProvisionerError } from '../../src/provisioner/index.ts';
+import type { DockerSettings } from './schema.ts';
+import { LABEL, stampLabels } from './stamp.ts';
+import { type TarEntry, tar } from './tar.ts';
+import type { InspectedImage } from './wire.ts';
+
+/**
+ * What root inside a machine may still do. OpenSSH's login needs SETUID, SETGID and SYS_CHROOT (seen by leaving out one at a
+ * time); AUDIT_WRITE is for images whose sshd uses PAM, NET_BIND_SERVICE for engines that guard ports below 1024. The rest is
+ * what a root shell is bought for: installing packages and working with other users' files and processes.
+ * Not among them on purpose: NET_RAW (forged packets to neighbours), MKNOD, SETFCAP, SETPCAP.
+ */
+export const CAPABILITIES = [
+  'AUDIT_WRITE',
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'NET_BIND_SERVICE',
+  'SETGID',
+  'SETUID',
+  'SYS_CHROOT',
+] as const;
+
+const START = 'usr/local/sbin/dc-agent-start-sshd';
+
+export interface MachinePlan {
+  readonly image: string;
+  readonly cpuCores: number;
+  readonly memoryMb: number;
+  /** GiB; absent when the order names none or the disk is not limited here. */
+  readonly storageGb?: number;
+  readonly network: string;
+  readonly hostPort: number;
+  /** True when the plugin starts the SSH server in place of the image's own command. */
+  readonly startSshd: boolean;
+}
+
+/** The image that an order asks for, if this target may run it. The order's settings are the tenant's word: only this key is read. */
+export function orderedImage(order: MachineOrder, settings: DockerSettings): string {
+  const wanted = order.settings['image'];
+  if (wanted === undefined || wanted === null || wanted === settings.default_image) return settings.default_image;
+  if (typeof wanted === 'string' && settings.allowed_images.includes(wanted)) return wanted;
+  throw new ProvisionerError('permanent', "The order's image is not in allowed_images", {
+    publicText: 'The image of this offering is not available here.',
+  });
+}
+
+/** Refuses what could be more than one key once it stands in a file or a variable. */
+export function tenantKey(order: MachineOrder): string {
+  if (/^[a-z0-9@.-]{1,64} [A-Za-z0-9+/]{16,16384}={0,2}$/.test(order.sshKey)) return order.sshKey;
+  throw new ProvisionerError('permanent', "The tenant's SSH key is not of the form 'type base64'", {
+    publicText: 'The SSH key of this contract cannot be used.',
+  });
+}
+
+/** Whether the image needs the plugin's own start of sshd; see the setting `start_sshd`. */
+export function startsSshd(mode: DockerSettings['start_sshd'], image: InspectedImage): boolean {
+  if (mode !== 'auto') return mode === 'always';
+  const [first] = [...(image.Config.Entrypoint ?? []), ...(image.Config.Cmd ?? [])];
+  // A bare sshd would run with host keys that every copy of the image shares; a bare shell ends at once without a terminal.
+  return first === undefined || /^(?:.*\/)?(?:sshd|bash|sh|dash|zsh)$/.test(first);
+}
+
+/** The body of the engine's create call. */
+export function containerBody(order: MachineOrder, plan: MachinePlan, settings: DockerSettings): object {
+  const exposed = `${settings.ssh_port}/tcp`;
+  const memory = plan.memoryMb * 1024 * 1024;
+  return {
+    Image: plan.image,
+    Hostname: order.name,
+    ...(plan.startSshd ? { Entrypoint: [`/${START}`], Cmd: [String(settings.ssh_port)] } : {}),
+    Env: [`SSH_PUBLIC_KEY=${tenantKey(order)}`],
+    ExposedPorts: { [exposed]: {} },
+    StopTimeout: settings.stop_grace_seconds,
+    Labels: {
+      ...stampLabels(order.stamp),
+      [LABEL.port]: String(plan.hostPort),
+      [LABEL.cpu]: String(plan.cpuCores),
+      [LABEL.memoryMb]: String(plan.memoryMb),
+    },
+    HostConfig: {
+      NanoCpus: Math.round(plan.cpuCores * 1e9),
+      Memory: memory,
+      // The same figure again means: no swap.
+      MemorySwap: memory,
+      PidsLimit: settings.pids_limit,
+      ...(plan.storageGb === undefined ? {} : { StorageOpt: { size: `${plan.storageGb}G` } }),
+      ...(settings.runtime === undefined ? {} : { Runtime: settings.runtime }),
+      // Reaps what daemons leave behind and passes on the signal to end: sshd would do neither as process 1.
+      Init: true,
+      Privileged: false,
+      CapDrop: ['ALL'],
+      CapAdd: CAPABILITIES,
+      SecurityOpt: ['no-new-privileges:true'],
+      RestartPolicy: { Name: 'unless-stopped' },
+      LogConfig: { Type: 'json-file', Config: { 'max-size': settings.log_max_size, 'max-file': '3' } },
+      NetworkMode: plan.network,
+      PortBindings: { [exposed]: [{ HostIp: settings.publish_address, HostPort: String(plan.hostPort) }] },
+    },
+  };
+}
+
+/** Files laid into the machine before its first start: the tenant's key where every SSH server looks, and our start of sshd. */
+export function firstFiles(order: MachineOrder, startSshd: boolean): Uint8Array {
+  const entries: TarEntry[] = [
+    { path: 'root/.ssh/', mode: 0o700 },
+    { path: 'root/.ssh/authorized_keys', mode: 0o600, content: `${tenantKey(order)}\n` },
+  ];
+  if (startSshd) entries.push({ path: START, mode: 0o755, content: START_SSHD });
+  return tar(entries);
+}
+
+/**
+ * Host keys that came with the image are known to everybody who has the image, so the first start makes new ones. They are made
+ * aside and moved in; the mark is written last, so that a machine killed in between does it again.
+ */
+const START_SSHD = `#!/bin/sh
+set -eu
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+mkdir -p /run/sshd
+chmod 755 /run/sshd
+chmod 700 /root /root/.ssh
+mark=/etc/ssh/.dc-agent-host-keys
+if [ ! -e "$mark" ]; then
+  rm -f /etc/ssh/ssh_host_*
+  ssh-keygen -A
+  : >"$mark"
+fi
+exec "$(command -v sshd)" -D -e -p "$1"
+`;

@@ -1,0 +1,61 @@
+import type { CallContext, Instance, Observed, OwnedRef } from '../../src/provisioner/index.ts';
+import type { Backend } from './backend.ts';
+import { toInstance } from './instance.ts';
+import { assertOurs, knownExternalId, listMachines, machinesOf } from './ownership.ts';
+
+/**
+ * The present truth about one machine: what get_instance says, and its health. A script that refuses to describe a machine may be
+ * broken, so absence is believed only from a complete list.
+ */
+export async function observeMachine(backend: Backend, ref: OwnedRef, ctx: CallContext): Promise<Observed> {
+  const id = knownExternalId(ref);
+  if (id === undefined) return fromList(backend, ref, ctx, 'its external id is not known');
+  const reply = await backend.client.request('get_instance', id, ctx);
+  if (!reply.ok) {
+    if (reply.outcome !== 'refused') throw reply.error;
+    return fromList(backend, ref, ctx, reply.error.message);
+  }
+  const { instance: wire } = reply.answer;
+  if (!wire) return { state: 'unknown', why: 'get_instance said success without an "instance"' };
+  assertOurs(wire.contract_id, ref.stamp.contract);
+  // A stopped machine cannot be healthy, and asking may take a whole time limit.
+  if (wire.status === 'stopped') return present(toInstance(wire, ref.stamp, 'stopped', backend.settings));
+  const health = await healthOf(backend, id, ctx);
+  return present(
+    { ...toInstance(wire, ref.stamp, health.power, backend.settings), ...health.uptime },
+    health.unhealthy,
+  );
+}
+
+interface Health {
+  readonly power: 'running' | 'unknown';
+  readonly uptime?: { readonly uptimeMs: number };
+  readonly unhealthy?: string;
+}
+
+/** No verdict leaves the power state unknown: the machine is there, and nobody knows how it is. */
+async function healthOf(backend: Backend, id: string, ctx: CallContext): Promise<Health> {
+  const reply = await backend.client.request('health_check', id, ctx);
+  if (!reply.ok) {
+    if (ctx.signal.aborted) throw reply.error;
+    ctx.log.warn({ externalId: id, err: reply.error }, 'health check gave no verdict');
+    return { power: 'unknown' };
+  }
+  const { health } = reply.answer;
+  if (health?.status === 'unhealthy') return { power: 'unknown', unhealthy: health.reason.slice(0, 500) };
+  if (health?.status !== 'healthy') return { power: 'unknown' };
+  const seconds = health.uptime_seconds;
+  return { power: 'running', ...(typeof seconds === 'number' ? { uptime: { uptimeMs: seconds * 1000 } } : {}) };
+}
+
+async function fromList(backend: Backend, ref: OwnedRef, ctx: CallContext, why: string): Promise<Observed> {
+  if (backend.settings.list === undefined) return { state: 'unknown', why };
+  const listing = await listMachines(backend, ctx);
+  const machine = machinesOf(ref, listing)[0];
+  if (machine !== undefined) return present({ ...machine, stamp: ref.stamp });
+  return listing.complete ? { state: 'absent' } : { state: 'unknown', why: `${why}; and the list is incomplete` };
+}
+
+function present(instance: Instance, unhealthy?: string): Observed {
+  return { state: 'present', instance, ...(unhealthy === undefined ? {} : { unhealthy }) };
+}

@@ -1,0 +1,99 @@
+import { z } from 'zod';
+
+/** What a script prints: one JSON object. Only the fields that are used are read; anything else is ignored. */
+export type Answer = z.output<typeof answer>;
+export type WireInstance = z.output<typeof instance>;
+export interface WireListed {
+  readonly externalId: string;
+  /** As printed, unchecked; undefined when the machine belongs to no contract. */
+  readonly contract: string | undefined;
+  readonly operation: string | undefined;
+  readonly status: 'running' | 'stopped' | 'unknown';
+}
+
+export type Parsed =
+  | { readonly ok: true; readonly answer: Answer }
+  /** `externalId` where at least the name of the machine could be read: whoever cleans up needs it. */
+  | { readonly ok: false; readonly problem: string; readonly externalId?: string };
+
+/** Reads one answer. `problem` names the place and the kind of a mistake, never the text: it may hold a password. */
+export function parseAnswer(text: string): Parsed {
+  let json: unknown;
+  try {
+    json = JSON.parse(text.replace(/^\uFEFF/, ''));
+  } catch {
+    // The engine's message quotes its input, so it is not passed on.
+    return { ok: false, problem: text.trim() === '' ? 'nothing was printed' : 'the output is not one JSON object' };
+  }
+  const parsed = answer.safeParse(json);
+  if (parsed.success) return { ok: true, answer: parsed.data };
+  const issue = parsed.error.issues[0];
+  const place = issue?.path.length ? issue.path.join('.') : 'the answer';
+  const problem = `${place} is not as expected (${issue?.code ?? 'unknown'})`;
+  const named = z.object({ instance: z.object({ external_id: externalId }) }).safeParse(json);
+  return { ok: false, problem, ...(named.success ? { externalId: named.data.instance.external_id } : {}) };
+}
+
+/** Reads the entries of a list one by one, so that a broken one is counted and hides no other. */
+export function readListed(entries: readonly unknown[]): { listed: WireListed[]; malformed: number } {
+  const listed = new Map<string, WireListed>();
+  let malformed = 0;
+  for (const entry of entries) {
+    const parsed = listEntry.safeParse(entry);
+    // The same id twice is two truths about one machine: the list cannot be trusted to be complete.
+    if (!parsed.success || listed.has(parsed.data.external_id)) {
+      malformed += 1;
+      continue;
+    }
+    const { external_id, contract_id, operation_id, status } = parsed.data;
+    listed.set(external_id, {
+      externalId: external_id,
+      contract: contract_id || undefined,
+      operation: operation_id || undefined,
+      status,
+    });
+  }
+  return { listed: [...listed.values()], malformed };
+}
+
+/** A backend may use numbers as ids. Control characters would garble logs and reports. */
+const externalId = z.union([z.string(), z.number().int().nonnegative().transform(String)]).pipe(
+  z
+    .string()
+    .min(1)
+    .max(255)
+    .regex(/^[^\p{Cc}\u2028\u2029]+$/u),
+);
+const status = z.enum(['running', 'stopped', 'unknown']).catch('unknown');
+const text = z.string().nullish();
+
+const instance = z.object({
+  external_id: externalId,
+  ip_address: z.union([z.ipv4(), z.ipv6(), z.literal('')]).nullish(),
+  ipv6_address: z.union([z.ipv6(), z.literal('')]).nullish(),
+  ssh_port: z.number().int().min(1).max(65_535).nullish(),
+  root_password: z.string().max(1024).nullish(),
+  additional_details: z.unknown().optional(),
+  status: z.enum(['running', 'stopped', 'unknown']).nullish().catch(undefined),
+  contract_id: text,
+  operation_id: text,
+});
+
+const listEntry = z.object({ external_id: externalId, contract_id: text, operation_id: text, status });
+
+const health = z
+  .union([
+    z.object({ status: z.literal('healthy'), uptime_seconds: z.number().nonnegative().nullish().catch(undefined) }),
+    z.object({ status: z.literal('unhealthy'), reason: z.string().catch('no reason given') }),
+    z.object({ status: z.literal('unknown') }),
+  ])
+  .catch({ status: 'unknown' });
+
+const answer = z.object({
+  success: z.boolean(),
+  instance: instance.nullish(),
+  health: health.nullish(),
+  instances: z.array(z.unknown()).nullish(),
+  error: text.catch(undefined),
+  retry_possible: z.boolean().nullish().catch(undefined),
+});

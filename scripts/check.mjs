@@ -1,0 +1,48 @@
+// Everything that is checked without running the program: types, lint, format, dead code, dependencies' engines.
+//
+//   npm run check [-- types|lint|format|dead-code|engines ...]
+//
+// Every check runs, also after one has failed; what a failed one printed is shown.
+import { spawn } from 'node:child_process';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const bin = (name) => resolve(root, 'node_modules/.bin', name);
+
+const CHECKS = {
+  types: [bin('tsc'), '-p', '.'],
+  lint: [bin('oxlint'), '--deny-warnings'],
+  format: [bin('biome'), 'check', '--error-on-warnings'],
+  'dead-code': [bin('knip'), '--treat-config-hints-as-errors'],
+  engines: [process.execPath, resolve(root, 'scripts/check-engines.mjs')],
+};
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !(name in CHECKS));
+if (unknown.length > 0) {
+  console.error(`check: there is no check '${unknown[0]}': choose from ${Object.keys(CHECKS).join(', ')}`);
+  process.exit(2);
+}
+
+let failed = 0;
+for (const name of asked.length > 0 ? asked : Object.keys(CHECKS)) {
+  const started = performance.now();
+  const { ok, output } = await run(CHECKS[name]);
+  console.log(`${ok ? 'ok    ' : 'FAILED'} ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
+  if (ok) continue;
+  failed += 1;
+  console.log(output.trimEnd());
+}
+process.exitCode = failed === 0 ? 0 : 1;
+
+function run([command, ...args]) {
+  return new Promise((done) => {
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += chunk));
+    child.stderr.on('data', (chunk) => (output += chunk));
+    child.on('error', (error) => done({ ok: false, output: `${command} does not start: ${error.message}` }));
+    child.on('close', (code) => done({ ok: code === 0, output }));
+  });
+}

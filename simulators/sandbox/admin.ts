@@ -1,0 +1,79 @@
+import type { Clock } from '../../src/ports/clock.ts';
+import type { Random } from '../../src/ports/random.ts';
+import type { Hypervisor, SandboxMachine } from './hypervisor.ts';
+
+/** What happens to a host without anybody calling its API. Ids that do not exist throw. */
+export interface Admin {
+  /** False: nobody listens any more. Machines run on. */
+  readonly reachable: boolean;
+  setReachable(reachable: boolean): void;
+  /** A machine of somebody else. Without labels it carries no stamp at all. */
+  addForeign(given?: { id?: string; name?: string; labels?: Record<string, string>; running?: boolean }): string;
+  /** The machine is gone, at once. */
+  lose(id: string): void;
+  /** The machine goes off by itself. */
+  powerOff(id: string): void;
+  /** The machine is gone and a stranger's now has its id. */
+  giveIdToStranger(id: string, labels?: Record<string, string>): void;
+  setLabels(id: string, labels: Record<string, string>): void;
+  addTraffic(id: string, bytesIn: number, bytesOut: number): void;
+}
+
+export function createAdmin(hypervisor: Hypervisor, clock: Clock, random: Random): Admin {
+  let reachable = true;
+
+  function known(id: string): SandboxMachine {
+    const machine = hypervisor.machines.get(id);
+    if (!machine) throw new Error(`the sandbox has no machine ${id}`);
+    return machine;
+  }
+
+  function stranger(id: string, name: string, labels: Record<string, string>, running: boolean): SandboxMachine {
+    return {
+      id,
+      uid: random.uuid(),
+      name,
+      labels,
+      cpuCores: 1,
+      memoryMb: 512,
+      diskGb: 10,
+      createdAt: clock.now(),
+      state: running ? 'running' : 'stopped',
+      hostname: name,
+      authorizedKeys: [],
+      extraBytesIn: 0,
+      extraBytesOut: 0,
+      ...(running ? { startedAt: clock.monotonic(), sshReadyAt: clock.monotonic() } : {}),
+    };
+  }
+
+  return {
+    get reachable() {
+      return reachable;
+    },
+    setReachable(value) {
+      reachable = value;
+    },
+    addForeign({ id, name = 'somebody-elses', labels = {}, running = true } = {}) {
+      let free = 9001;
+      while (hypervisor.machines.has(String(free))) free++;
+      const machine = stranger(id ?? String(free), name, labels, running);
+      hypervisor.place(machine);
+      return machine.id;
+    },
+    lose: (id) => hypervisor.vanish(known(id)),
+    powerOff: (id) => hypervisor.powerOff(known(id)),
+    giveIdToStranger(id, labels = {}) {
+      known(id);
+      hypervisor.place(stranger(id, 'somebody-elses', labels, true));
+    },
+    setLabels(id, labels) {
+      known(id).labels = { ...labels };
+    },
+    addTraffic(id, bytesIn, bytesOut) {
+      const machine = known(id);
+      machine.extraBytesIn += bytesIn;
+      machine.extraBytesOut += bytesOut;
+    },
+  };
+}

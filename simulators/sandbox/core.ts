@@ -1,0 +1,282 @@
+import type { Cancel, Clock } from '../../src/ports/clock.ts';
+import type { Random } from '../../src/ports/random.ts';
+import { type Admin, createAdmin } from './admin.ts';
+import {
+  type CallName,
+  type MachineView,
+  type SandboxAnswer,
+  type SandboxErrorCode,
+  SandboxRefusal,
+  type SandboxRequest,
+} from './api.ts';
+import { createFaults, type Fault, type Faults } from './faults.ts';
+import {
+  createHypervisor,
+  DEFAULT_OPTIONS,
+  type Hypervisor,
+  type HypervisorOptions,
+  type SandboxMachine,
+} from './hypervisor.ts';
+import { readConfig, readLabelFilter, readOrder } from './requests.ts';
+import { restoreState, type SandboxState, saveState } from './state.ts';
+
+export interface SandboxCoreInput {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly options?: Partial<HypervisorOptions>;
+  /** Asked for every call for which no fault is armed; lets a seeded run make its own trouble. */
+  readonly chaos?: (call: CallName, machine: string | undefined) => Fault | undefined;
+}
+
+/** The sandbox without sockets: deterministic, and all its time and chance come from outside. */
+export interface SandboxCore {
+  /** Processes one call at once. The answer says what the transport must do with it. */
+  handle(request: SandboxRequest): SandboxAnswer;
+  /** Every machine there is, by id: the truth, to look at and not to change. */
+  readonly machines: ReadonlyMap<string, Readonly<SandboxMachine>>;
+  readonly faults: Faults;
+  /** How often each call arrived, also those that a fault swallowed. */
+  readonly calls: Readonly<Record<CallName, number>>;
+  /** What happens to the host behind the API's back. */
+  readonly admin: Admin;
+  /** Who would answer SSH on this port of the sandbox's address; undefined when nobody. */
+  sshAt(port: number): SshAnswer | undefined;
+  /** 0 while the machine does not run. */
+  uptimeMs(id: string): number;
+  snapshot(): SandboxState;
+  restore(state: SandboxState): void;
+  onChange(listener: (machine: Readonly<SandboxMachine>) => void): Cancel;
+  /** Cancels all timers; the core must not be used after it. */
+  close(): void;
+
+  /** For the server that plays the guests. */
+  leavePortsToServer(): void;
+  setSshPort(id: string, port: number): void;
+  setHostKey(id: string, privateKey: string): void;
+}
+
+export interface SshAnswer {
+  readonly machine: Readonly<SandboxMachine>;
+  /** False while it boots or is off: the port is forwarded, and nothing answers behind it. */
+  readonly ready: boolean;
+  /** As OpenSSH prints it. Stable for the machine's life; made up when no server plays the guest. */
+  readonly hostKeyFingerprint: string;
+}
+
+export function createSandboxCore({ clock, random, options = {}, chaos }: SandboxCoreInput): SandboxCore {
+  const settings: HypervisorOptions = { ...DEFAULT_OPTIONS, ...options };
+  const hypervisor = createHypervisor(clock, random, settings);
+  const faults = createFaults();
+  const admin = createAdmin(hypervisor, clock, random);
+  const calls = noCalls();
+  let listBefore: readonly MachineView[] = [];
+
+  function process(route: Route, request: SandboxRequest, fault: Fault | undefined): SandboxAnswer {
+    try {
+      return perform(route, request, fault);
+    } catch (error) {
+      if (error instanceof SandboxRefusal) return refusal(error.code, error.status, error.message);
+      throw error;
+    }
+  }
+
+  function perform(route: Route, request: SandboxRequest, fault: Fault | undefined): SandboxAnswer {
+    switch (route.call) {
+      case 'about':
+        return answer(200, { sandbox: true, api: 1 });
+      case 'create': {
+        if (fault?.kind === 'no-capacity') throw new SandboxRefusal('no_capacity', 'the host is full');
+        const machine = hypervisor.create(readOrder(request.body), {
+          ...(fault?.kind === 'slow-create' ? { createMs: fault.ms } : {}),
+          ...(fault?.kind === 'half-create' ? { failsHalfway: true } : {}),
+        });
+        return answer(201, hypervisor.view(machine));
+      }
+      case 'list':
+        return list(route, fault);
+      case 'inventory':
+        return answer(200, inventory(hypervisor, settings));
+      case 'traffic':
+        return answer(200, { machines: [...hypervisor.machines.values()].map((machine) => trafficRow(machine)) });
+      default:
+    }
+    const machine = find(route);
+    if (route.call !== 'get' && fault?.kind !== 'ignore') {
+      if (route.call === 'configure') hypervisor.configure(machine, readConfig(request.body));
+      if (route.call === 'start') hypervisor.start(machine);
+      if (route.call === 'stop') hypervisor.stop(machine);
+      if (route.call === 'delete') hypervisor.delete(machine);
+    }
+    return answer(route.call === 'get' || route.call === 'configure' ? 200 : 202, hypervisor.view(machine));
+  }
+
+  function find(route: Route): SandboxMachine {
+    const machine = hypervisor.machines.get(route.machine ?? '');
+    if (!machine) throw new SandboxRefusal('no_such_machine', `there is no machine ${route.machine}`);
+    const uid = route.query.get('uid');
+    if (uid !== null && uid !== machine.uid) {
+      throw new SandboxRefusal('not_that_machine', `machine ${machine.id} is no longer the one with that uid`);
+    }
+    return machine;
+  }
+
+  function list(route: Route, fault: Fault | undefined): SandboxAnswer {
+    const stale = listBefore;
+    listBefore = [...hypervisor.machines.values()].map((machine) => hypervisor.view(machine));
+    const wanted = readLabelFilter(route.query);
+    const seen = fault?.kind === 'list-stale' ? stale : fault?.kind === 'list-empty' ? [] : listBefore;
+    const matching = wanted.length === 0 ? seen : seen.filter((view) => wanted.every(([k, v]) => view.labels[k] === v));
+    if (fault?.kind === 'list-partial') {
+      return answer(200, { complete: false, machines: matching.slice(0, Math.floor(matching.length / 2)) });
+    }
+    return answer(200, { complete: true, machines: matching });
+  }
+
+  function trafficRow(machine: SandboxMachine): object {
+    const { bytesIn, bytesOut } = hypervisor.traffic(machine);
+    return { id: machine.id, labels: machine.labels, bytes_in: bytesIn, bytes_out: bytesOut };
+  }
+
+  function known(id: string): SandboxMachine {
+    const machine = hypervisor.machines.get(id);
+    if (!machine) throw new Error(`the sandbox has no machine ${id}`);
+    return machine;
+  }
+
+  return {
+    handle(request) {
+      const route = readRoute(request);
+      if (!route) return refusal('no_such_path', 404, 'the sandbox has no such call');
+      calls[route.call]++;
+      if (!admin.reachable) return { ...LOST, delivery: 'refuse' };
+      const fault = faults.take(route.call, route.machine) ?? chaos?.(route.call, route.machine);
+      return obey(fault, () => process(route, request, fault));
+    },
+    machines: hypervisor.machines,
+    faults,
+    calls,
+    admin,
+    sshAt(port) {
+      for (const machine of hypervisor.machines.values()) {
+        if (machine.sshPort !== port) continue;
+        const hostKeyFingerprint = `SHA256:${Buffer.from(machine.uid.padEnd(32, '-').slice(0, 32)).toString('base64')}`;
+        return { machine, ready: hypervisor.sshReady(machine), hostKeyFingerprint: hostKeyFingerprint.slice(0, 50) };
+      }
+      return undefined;
+    },
+    uptimeMs: (id) => hypervisor.view(known(id)).uptime_ms ?? 0,
+    snapshot: () => saveState(hypervisor, clock),
+    restore: (state) => restoreState(hypervisor, clock, state),
+    onChange: (listener) => hypervisor.onChange(listener),
+    close: () => hypervisor.close(),
+    leavePortsToServer: () => hypervisor.leavePortsToServer(),
+    setSshPort: (id, port) => hypervisor.setSshPort(known(id), port),
+    setHostKey(id, privateKey) {
+      known(id).hostKey = privateKey;
+    },
+  };
+}
+
+const LOST: SandboxAnswer = { status: 0, headers: {}, body: '', delivery: 'drop', delayMs: 0 };
+
+/** Wraps the processing of one call in what the fault does to it. */
+function obey(fault: Fault | undefined, run: () => SandboxAnswer): SandboxAnswer {
+  switch (fault?.kind) {
+    case 'refuse':
+      return { ...LOST, delivery: 'refuse' };
+    case 'drop-before':
+      return LOST;
+    case 'drop-after':
+      return { ...run(), delivery: 'drop' };
+    case 'truncate':
+      return { ...run(), delivery: 'truncate' };
+    case 'hang':
+      return { ...run(), delivery: 'hang' };
+    case 'garbage':
+      return { ...run(), body: '<html>It works!</html>', headers: { 'content-type': 'text/html' } };
+    case 'delay':
+      if (fault.at === 'before') return { ...LOST, delayMs: fault.ms, resume: run };
+      return { ...run(), delayMs: fault.ms };
+    case 'status': {
+      const code = ({ 429: 'too_many_requests', 500: 'internal', 503: 'unavailable' } as const)[fault.status];
+      const refused = refusal(code, fault.status, 'refused on purpose');
+      if (fault.retryAfterSeconds === undefined) return refused;
+      return { ...refused, headers: { ...refused.headers, 'retry-after': String(fault.retryAfterSeconds) } };
+    }
+    default:
+      return run();
+  }
+}
+
+const JSON_HEADERS = { 'content-type': 'application/json' };
+
+function answer(status: number, body: object): SandboxAnswer {
+  return { status, headers: JSON_HEADERS, body: JSON.stringify(body), delivery: 'answer', delayMs: 0 };
+}
+
+function refusal(code: SandboxErrorCode, status: number, message: string): SandboxAnswer {
+  return answer(status, { error: { code, message } });
+}
+
+function inventory(hypervisor: Hypervisor, settings: HypervisorOptions): object {
+  const free = hypervisor.free();
+  return {
+    cpu_model: 'Sandbox (simulated)',
+    cpu_cores: settings.cpuCores,
+    cpu_threads: settings.cpuCores * 2,
+    memory_total_mb: settings.memoryMb,
+    memory_free_mb: free.memoryMb,
+    disk_total_gb: settings.diskGb,
+    disk_free_gb: free.diskGb,
+    machines_free: free.machines,
+  };
+}
+
+interface Route {
+  readonly call: CallName;
+  readonly machine: string | undefined;
+  readonly query: URLSearchParams;
+}
+
+const FIXED: Readonly<Record<string, CallName>> = {
+  'GET /about': 'about',
+  'POST /machines': 'create',
+  'GET /machines': 'list',
+  'GET /inventory': 'inventory',
+  'GET /traffic': 'traffic',
+};
+
+const OF_MACHINE: Readonly<Record<string, CallName>> = {
+  'GET ': 'get',
+  'PUT config': 'configure',
+  'POST start': 'start',
+  'POST stop': 'stop',
+  'DELETE ': 'delete',
+};
+
+function readRoute({ method, path }: SandboxRequest): Route | undefined {
+  const at = path.indexOf('?');
+  const plain = at < 0 ? path : path.slice(0, at);
+  const query = new URLSearchParams(at < 0 ? '' : path.slice(at + 1));
+  const fixed = Object.hasOwn(FIXED, `${method} ${plain}`) ? FIXED[`${method} ${plain}`] : undefined;
+  if (fixed) return { call: fixed, machine: undefined, query };
+  const parts = /^\/machines\/([A-Za-z0-9-]+)(?:\/(config|start|stop))?$/.exec(plain);
+  const name = `${method} ${parts?.[2] ?? ''}`;
+  const call = parts && Object.hasOwn(OF_MACHINE, name) ? OF_MACHINE[name] : undefined;
+  return call && { call, machine: parts?.[1], query };
+}
+
+function noCalls(): Record<CallName, number> {
+  return {
+    about: 0,
+    create: 0,
+    list: 0,
+    get: 0,
+    configure: 0,
+    start: 0,
+    stop: 0,
+    delete: 0,
+    inventory: 0,
+    traffic: 0,
+  };
+}

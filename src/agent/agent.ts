@@ -1,0 +1,236 @@
+import type { ContractRecord } from '../lifecycle/index.ts';
+import { type HeartbeatAnswer, PlatformError } from '../platform/api.ts';
+import type { ContractId } from '../ports/ids.ts';
+import type { AgentDeps } from './deps.ts';
+import { Parked } from './failures.ts';
+import { healthLoop } from './health.ts';
+import { heartbeatLoop } from './heartbeat.ts';
+import { Loop } from './loop.ts';
+import { askPlatform, observeTargets, type ReconcileContext } from './reconcile.ts';
+import { Sightings } from './sightings.ts';
+import type { GiveBack } from './slots.ts';
+import { Target } from './target.ts';
+import { retryAfterOf, WorkList } from './work-list.ts';
+import { Worker } from './worker.ts';
+
+export type AgentPhase = 'starting' | 'running' | 'draining' | 'drained' | 'stopping';
+
+export interface PlatformView {
+  state: 'ok' | 'unreachable' | 'unauthorized' | 'clock-skew' | 'unknown';
+  problem?: string;
+  lastHeartbeatAt?: number;
+  lastWorkListAt?: number;
+  lastReconcileAt?: number;
+}
+
+interface Loops {
+  readonly heartbeat: Loop;
+  readonly work: Loop;
+  readonly reconcile: Loop;
+  readonly health: Loop;
+}
+
+/**
+ * The running daemon: four lanes (heartbeat, work list, reconcile, health) and one worker per open contract. The lanes know nothing
+ * of each other; whatever one of them misses, its next pass sees.
+ */
+export class Agent {
+  readonly deps: AgentDeps;
+  readonly targets: readonly Target[];
+  readonly sightings = new Sightings();
+  readonly platform: PlatformView = { state: 'unknown' };
+  readonly #workers = new Map<ContractId, Worker>();
+  readonly #work: WorkList;
+  readonly #loops: Loops;
+  #phase: AgentPhase = 'starting';
+  #draining = false;
+  readonly startedAt: number;
+
+  constructor(deps: AgentDeps) {
+    this.deps = deps;
+    this.startedAt = deps.clock.now();
+    this.targets = deps.targets.map((target) => new Target(target, deps, () => this.#onFreeLane()));
+    this.#work = new WorkList({
+      deps,
+      targets: this.targets,
+      admitting: () => this.#phase === 'running' && !this.#draining && deps.ledger.writeProblem === undefined,
+      open: () => this.#openRecords(),
+      begin: (contract, target, lane) => this.#begin(contract, target, lane),
+    });
+    this.#loops = this.#makeLoops();
+  }
+
+  get phase(): AgentPhase {
+    if (this.#phase !== 'running' || !this.#draining) return this.#phase;
+    return [...this.#workers.values()].some((worker) => worker.delivering) ? 'draining' : 'drained';
+  }
+
+  get workers(): ReadonlyMap<ContractId, Worker> {
+    return this.#workers;
+  }
+
+  get declined(): ReadonlyMap<ContractId, string> {
+    return this.#work.declined;
+  }
+
+  /** Picks up every contract of the ledger and starts the lanes. Nothing is awaited: an agent whose platform is away runs too. */
+  start(): void {
+    for (const record of this.deps.ledger.records.values()) {
+      if (record.closedAt === undefined && !this.deps.ledger.quarantined.has(record.contract)) this.#resume(record);
+    }
+    this.#phase = 'running';
+    this.#loops.heartbeat.start();
+    this.#loops.reconcile.start();
+    this.#loops.work.start();
+    this.#loops.health.start();
+    this.deps.log.info({ contracts: this.#workers.size, targets: this.targets.map((target) => target.name) }, 'agent is running');
+  }
+
+  /** No new contracts from now on; those that are begun are finished, and machines stay. */
+  drain(): void {
+    this.#draining = true;
+    this.deps.log.info({}, 'draining: no new contracts are taken');
+  }
+
+  resume(): void {
+    this.#draining = false;
+    this.#loops.work.wake();
+  }
+
+  /** Lets the breaker's held ends happen: those named, or all when none is. Returns the contracts concerned. */
+  approve(contracts: readonly string[]): readonly ContractId[] {
+    const approved = this.sightings.approve(contracts);
+    this.#loops.reconcile.wake();
+    return approved;
+  }
+
+  /**
+   * Stops in two clocks. Until `graceMs` running steps may end by themselves; then they are interrupted, which parks them: the
+   * ledger knows how far they came, and the next start goes on. No machine is touched by stopping.
+   */
+  async stop(graceMs: number): Promise<void> {
+    if (this.#phase === 'stopping') return;
+    this.#phase = 'stopping';
+    const reason = new Parked('the agent is stopping');
+    const force = new AbortController();
+    const cancel = this.deps.clock.after(graceMs, () => force.abort(reason));
+    await Promise.all([
+      ...Object.values(this.#loops).map((loop) => loop.stop(reason)),
+      ...[...this.#workers.values()].map((worker) => worker.stop(force.signal)),
+    ]);
+    cancel();
+    await Promise.all(this.targets.map((target) => target.provisioner.close?.()));
+  }
+
+  *#openRecords(): Iterable<ContractRecord> {
+    for (const worker of this.#workers.values()) yield worker.record;
+  }
+
+  #onFreeLane(): void {
+    if (this.#phase === 'running') this.#work.pump();
+  }
+
+  #begin(contract: ContractId, target: Target, lane: GiveBack): void {
+    this.#attach(contract, target, lane).wake();
+  }
+
+  #resume(record: ContractRecord): void {
+    const target = this.targets.find((one) => one.name === record.target);
+    if (target === undefined) {
+      this.deps.log.error(
+        { contract: record.contract, target: record.target },
+        'a contract lives on a target that is not configured any more: its machine is left alone until the target is back',
+      );
+      return;
+    }
+    this.#attach(record.contract, target).wake();
+  }
+
+  #attach(contract: ContractId, target: Target, lane?: GiveBack): Worker {
+    const worker = new Worker({
+      contract,
+      target,
+      deps: this.deps,
+      ...(lane === undefined ? {} : { lane }),
+      onClosed: (closed) => this.#workers.delete(closed),
+    });
+    this.#workers.set(contract, worker);
+    return worker;
+  }
+
+  #onReappeared(record: ContractRecord): void {
+    if (this.#workers.has(record.contract) || this.#phase !== 'running') return;
+    this.deps.log.warn({ contract: record.contract }, 'a removed machine is there again: it is removed again');
+    void this.deps.ledger.append(record.contract, { type: 'reappeared' });
+    this.#resume(record);
+  }
+
+  #makeLoops(): Loops {
+    const { deps, targets, sightings } = this;
+    const { clock, random, log, settings } = deps;
+    const common = { clock, random, log, retryAfter: retryAfterOf };
+    const context: ReconcileContext = {
+      deps,
+      targets,
+      workers: this.#workers,
+      sightings,
+      onReappeared: (record) => this.#onReappeared(record),
+    };
+    return {
+      heartbeat: heartbeatLoop({
+        deps,
+        targets,
+        activeContracts: () => this.#activeContracts(),
+        onOutcome: (error, answer) => this.#onHeartbeat(error, answer),
+      }),
+      work: new Loop({
+        ...common,
+        name: 'work-list',
+        interval: () => settings.workIntervalMs,
+        pass: (signal) => this.#pollWork(signal),
+        onOutcome: (error) => this.#note(error, 'lastWorkListAt'),
+      }),
+      reconcile: new Loop({
+        ...common,
+        name: 'reconcile',
+        interval: () => settings.reconcileIntervalMs,
+        pass: async (signal) => {
+          await observeTargets(context, signal);
+          this.#work.pump();
+          await askPlatform(context, signal);
+          if (deps.ledger.wantsCompaction) await deps.ledger.compact();
+        },
+        onOutcome: (error) => this.#note(error, 'lastReconcileAt'),
+      }),
+      health: healthLoop({ deps, workers: this.#workers }),
+    };
+  }
+
+  async #pollWork(signal: AbortSignal): Promise<void> {
+    if (this.#draining) return;
+    await this.#work.poll(signal);
+  }
+
+  #activeContracts(): number {
+    return [...this.#workers.values()].filter((worker) => worker.record.delivered && worker.record.goal !== 'remove').length;
+  }
+
+  #onHeartbeat(error: unknown, answer: HeartbeatAnswer | undefined): void {
+    this.#note(error, 'lastHeartbeatAt');
+    if (error === undefined && answer?.upgradeToVersion !== undefined) {
+      this.deps.log.debug({ version: answer.upgradeToVersion }, 'the platform suggests a version; it is not acted upon');
+    }
+  }
+
+  #note(error: unknown, key: 'lastHeartbeatAt' | 'lastWorkListAt' | 'lastReconcileAt'): void {
+    if (error === undefined) {
+      this.platform.state = 'ok';
+      delete this.platform.problem;
+      this.platform[key] = this.deps.clock.now();
+      return;
+    }
+    const kind = error instanceof PlatformError ? error.kind : undefined;
+    this.platform.state = kind === 'unauthorized' || kind === 'clock-skew' ? kind : 'unreachable';
+    this.platform.problem = error instanceof Error ? error.message : String(error);
+  }
+}

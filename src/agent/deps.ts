@@ -1,0 +1,46 @@
+import type { Policy } from '../lifecycle/index.ts';
+import type { Ledger } from '../ledger/index.ts';
+import type { PlatformApi } from '../platform/api.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { AgentId, TargetName } from '../ports/ids.ts';
+import type { Log } from '../ports/log.ts';
+import type { Random } from '../ports/random.ts';
+import type { Vault } from '../identity/vault.ts';
+import type { Guest } from '../guest/index.ts';
+import type { Provisioner } from '../provisioner/contract.ts';
+
+export interface TargetDeps {
+  readonly name: TargetName;
+  readonly type: string;
+  readonly provisioner: Provisioner;
+}
+
+/** Times in ms. */
+export interface AgentSettings {
+  readonly version: string;
+  readonly endpoint: string;
+  readonly stateDir: string;
+  readonly workIntervalMs: number;
+  readonly reconcileIntervalMs: number;
+  readonly healthIntervalMs: number;
+  readonly maxConcurrentProvisioning: number;
+  readonly memoryHeadroomMb: number;
+  readonly policy: Policy;
+}
+
+/** Everything the daemon touches the world through. */
+export interface AgentDeps {
+  readonly agent: AgentId;
+  readonly settings: AgentSettings;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly ledger: Ledger;
+  readonly platform: PlatformApi;
+  readonly guest: Guest;
+  readonly vault: Vault;
+  /** The first is the default. */
+  readonly targets: readonly TargetDeps[];
+  /** How far our clock is off the platform's, in ms; undefined when unknown. */
+  readonly clockSkewMs?: () => number | undefined;
+}

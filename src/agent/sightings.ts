@@ -1,0 +1,99 @@
+import { type ContractRecord, type Doomed, judge, type Policy } from '../lifecycle/index.ts';
+import type { Reconciliation } from '../platform/api.ts';
+import type { ContractId } from '../ports/ids.ts';
+
+export interface Doom {
+  readonly goal: 'remove' | 'stop';
+  readonly reason: string;
+  /** Monotonic ms of the first of the sightings in a row. */
+  readonly since: number;
+}
+
+/** What became of the machines that the platform wants stopped or removed. */
+export interface DoomVerdict {
+  readonly act: readonly { readonly contract: ContractId; readonly doom: Doom; readonly approved: boolean }[];
+  readonly held: readonly ContractId[];
+}
+
+/**
+ * Remembers, between cycles, what the platform wants ended and for how long it has been saying so. Kept in memory on purpose: after
+ * a restart everything counts as seen for the first time, which can only make the breaker more careful.
+ */
+export class Sightings {
+  #dooms = new Map<ContractId, Doom>();
+  #unknown = new Map<ContractId, number>();
+  #approved = new Set<ContractId>();
+  #held: readonly ContractId[] = [];
+
+  get held(): readonly ContractId[] {
+    return this.#held;
+  }
+
+  /** Contracts that the platform does not know, and since when (monotonic ms). */
+  get unknown(): ReadonlyMap<ContractId, number> {
+    return this.#unknown;
+  }
+
+  /** An operator looked at what is held and says that it is right. */
+  approve(contracts: readonly string[]): readonly ContractId[] {
+    const chosen = contracts.length === 0 ? this.#held : this.#held.filter((contract) => contracts.includes(contract));
+    for (const contract of chosen) this.#approved.add(contract);
+    return chosen;
+  }
+
+  /** Takes in one answer of the platform about `asked`. */
+  take(answer: Reconciliation, unknown: readonly ContractId[], now: number): void {
+    const dooms = new Map<ContractId, Doom>();
+    const add = (contract: ContractId, goal: Doom['goal'], reason: string): void => {
+      const before = this.#dooms.get(contract);
+      dooms.set(contract, { goal, reason, since: before?.goal === goal ? before.since : now });
+    };
+    for (const one of answer.pause) add(one.contract, 'stop', one.reason);
+    for (const one of answer.terminate) add(one.contract, 'remove', one.reason);
+    this.#dooms = dooms;
+    this.#unknown = new Map(unknown.map((contract) => [contract, this.#unknown.get(contract) ?? now]));
+    for (const contract of this.#approved) if (!dooms.has(contract)) this.#approved.delete(contract);
+  }
+
+  /** What may be done now. `now` is monotonic, `wall` the wall clock, both in ms. */
+  judge(records: ReadonlyMap<ContractId, ContractRecord>, policy: Policy, now: number, wall: number): DoomVerdict {
+    const open = [...records.values()].filter((record) => record.closedAt === undefined && record.delivered);
+    const recent = open.filter((record) => isRecentEnd(record, wall - policy.breaker.windowMs)).length;
+    const pending: { readonly doomed: Doomed; readonly doom: Doom }[] = [];
+    for (const record of open) {
+      const doom = this.#dooms.get(record.contract);
+      if (doom === undefined || !isNews(record, doom)) continue;
+      pending.push({
+        doom,
+        doomed: {
+          contract: record.contract,
+          seenForMs: now - doom.since,
+          corroborated: doom.reason === 'expired' && record.endsAt !== undefined && record.endsAt <= wall,
+          approved: this.#approved.has(record.contract),
+        },
+      });
+    }
+    const closedRecently = [...records.values()].filter(
+      (record) => record.closedAt !== undefined && record.delivered && isRecentEnd(record, wall - policy.breaker.windowMs),
+    ).length;
+    const verdict = judge(pending.map((one) => one.doomed), open.length, recent + closedRecently, policy.breaker);
+    this.#held = verdict.held;
+    const allowed = new Set(verdict.allowed);
+    const act = pending
+      .filter((one) => allowed.has(one.doomed.contract))
+      .map((one) => ({ contract: one.doomed.contract, doom: one.doom, approved: one.doomed.approved }));
+    return { act, held: verdict.held };
+  }
+}
+
+function isNews(record: ContractRecord, doom: Doom): boolean {
+  if (record.goal === 'remove') return false;
+  return doom.goal === 'remove' || record.goal !== 'stop';
+}
+
+/** Ended on the platform's word alone, not long ago. */
+function isRecentEnd(record: ContractRecord, since: number): boolean {
+  if (record.goalSince < since) return false;
+  const atItsTime = record.reason === 'expired' && record.endsAt !== undefined && record.endsAt <= record.goalSince;
+  return record.goal === 'stop' || (record.goal === 'remove' && !atItsTime);
+}

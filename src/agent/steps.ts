@@ -1,0 +1,184 @@
+import { waitUntilReady } from '../guest/index.ts';
+import {
+  afterAnnounce,
+  afterClaim,
+  afterDeliver,
+  afterFail,
+  afterTerminate,
+  type ContractEvent,
+  type ContractRecord,
+  type InstanceData,
+  type Step,
+} from '../lifecycle/index.ts';
+import type { InstanceDetails, LockAnswer } from '../platform/api.ts';
+import type { Log } from '../ports/log.ts';
+import type { Instance, Operation } from '../provisioner/contract.ts';
+import type { AgentDeps } from './deps.ts';
+import { machineOrder, ownedRef, type Target } from './target.ts';
+
+export interface StepContext {
+  readonly deps: AgentDeps;
+  readonly target: Target;
+  readonly record: ContractRecord;
+  readonly attempt: number;
+  /** An earlier attempt at this step began, and its outcome is not known. */
+  readonly outcomeUnknown: boolean;
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  /** Called with each answer to a lock call, and when the call was begun (monotonic ms). */
+  readonly onLock: (answer: LockAnswer, askedAt: number) => void;
+}
+
+/** Does one step, and says in events what came of it. Throws what the platform or the plugin threw. */
+export async function perform(step: Step, context: StepContext): Promise<ContractEvent[]> {
+  return STEPS[step](context);
+}
+
+const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = {
+  async claim(context) {
+    return afterClaim(context.record, await lock(context));
+  },
+
+  async announce({ deps, record, signal }) {
+    return afterAnnounce(record, await deps.platform.reportProvisioning(record.contract, signal));
+  },
+
+  async create(context) {
+    const { deps, target, record } = context;
+    const instance = await target.provisioner.create(machineOrder(record, deps.agent), operation(context));
+    const sealed = instance.rootPassword === undefined ? undefined : deps.vault.seal(instance.rootPassword.reveal());
+    return [
+      {
+        type: 'done',
+        step: 'create',
+        instance: instanceData(instance),
+        ...(sealed === undefined ? {} : { sealedPassword: sealed }),
+      },
+    ];
+  },
+
+  async verify({ deps, record, signal }) {
+    const ssh = record.instance?.ssh;
+    if (ssh === undefined) {
+      return [{ type: 'failed', step: 'verify', kind: 'permanent', text: 'the backend gave no address to log in at', publicText: UNREACHABLE }];
+    }
+    const probe = await waitUntilReady({
+      clock: deps.clock,
+      random: deps.random,
+      deadlineMs: deps.settings.policy.readyWithinMs,
+      signal,
+      probe: (inner) =>
+        deps.guest.probeSsh(
+          {
+            ...ssh,
+            sshKey: record.order.sshKey,
+            timeoutMs: 5_000,
+            ...(record.hostKey === undefined ? {} : { expectHostKey: record.hostKey }),
+          },
+          inner,
+        ),
+    });
+    if (probe.state === 'ready') return [{ type: 'done', step: 'verify', hostKey: probe.hostKey }];
+    return [{ type: 'failed', step: 'verify', kind: 'permanent', text: `no login within the time limit: ${probe.state}`, publicText: UNREACHABLE }];
+  },
+
+  async deliver({ deps, record, signal }) {
+    const { instance } = record;
+    if (instance === undefined) throw new Error('deliver without an instance');
+    return afterDeliver(record, await deps.platform.reportProvisioned(record.contract, details(instance), signal));
+  },
+
+  async credential({ deps, record, signal }) {
+    if (record.sealedPassword === undefined) return [{ type: 'done', step: 'credential' }];
+    const answer = await deps.platform.completePasswordReset(record.contract, deps.vault.open(record.sealedPassword), signal);
+    if (answer.outcome === 'done') return [{ type: 'done', step: 'credential' }];
+    return [{ type: 'failed', step: 'credential', kind: 'config', text: `refused: ${'text' in answer ? answer.text : answer.outcome}` }];
+  },
+
+  async release({ deps, record, signal }) {
+    const held = await deps.platform.releaseLock(record.contract, signal);
+    return [{ type: 'done', step: 'release', ...(held ? {} : { note: 'it was not held any more' }) }];
+  },
+
+  async fail(context) {
+    const { deps, record, signal } = context;
+    await deps.platform.reportFailed(record.contract, record.publicReason ?? 'The machine could not be made.', signal);
+    return afterFail(await lock(context));
+  },
+
+  async destroy(context) {
+    const { deps, target, record } = context;
+    await target.provisioner.destroy(ownedRef(record, deps.agent), operation(context));
+    return [{ type: 'done', step: 'destroy' }];
+  },
+
+  async terminate({ deps, record, signal }) {
+    return afterTerminate(await deps.platform.reportTerminated(record.contract, signal));
+  },
+
+  async stop(context) {
+    const { deps, target, record } = context;
+    if (target.provisioner.stop === undefined) throw new Error('stop on a backend that cannot');
+    await target.provisioner.stop(ownedRef(record, deps.agent), operation(context));
+    return [{ type: 'done', step: 'stop' }];
+  },
+
+  async start(context) {
+    const { deps, target, record } = context;
+    if (target.provisioner.start === undefined) throw new Error('start on a backend that cannot');
+    const instance = await target.provisioner.start(ownedRef(record, deps.agent), operation(context));
+    return [{ type: 'done', step: 'start', instance: instanceData(instance) }];
+  },
+};
+
+const UNREACHABLE = 'The machine was made, but did not accept a login in time.';
+
+async function lock({ deps, record, signal, onLock }: StepContext): Promise<LockAnswer> {
+  const askedAt = deps.clock.monotonic();
+  const answer = await deps.platform.acquireLock(record.contract, signal);
+  onLock(answer, askedAt);
+  return answer;
+}
+
+function operation({ deps, record, attempt, outcomeUnknown, signal, log }: StepContext): Operation {
+  let handles = record.handles;
+  return {
+    id: record.operation,
+    attempt,
+    outcomeUnknown,
+    get handles() {
+      return handles;
+    },
+    async remember(key, value) {
+      handles = { ...handles, [key]: value };
+      await deps.ledger.append(record.contract, { type: 'handle', key, value });
+    },
+    signal,
+    log,
+  };
+}
+
+export function instanceData(instance: Instance): InstanceData {
+  const { externalId, ipv4, ipv6, publicIp, ssh, additionalDetails } = instance;
+  return {
+    externalId,
+    ...(ipv4 === undefined ? {} : { ipv4 }),
+    ...(ipv6 === undefined ? {} : { ipv6 }),
+    ...(publicIp === undefined ? {} : { publicIp }),
+    ...(ssh === undefined ? {} : { ssh }),
+    ...(additionalDetails === undefined ? {} : { additionalDetails }),
+  };
+}
+
+function details(instance: InstanceData): InstanceDetails {
+  return {
+    external_id: instance.externalId,
+    ip_address: instance.ipv4 ?? instance.ssh?.host ?? null,
+    ipv6_address: instance.ipv6 ?? null,
+    ...(instance.publicIp === undefined ? {} : { public_ip: instance.publicIp }),
+    ssh_port: instance.ssh?.port ?? null,
+    // Never here: the platform stores this object in clear. A password goes through the call that encrypts it.
+    root_password: null,
+    additional_details: instance.additionalDetails ?? null,
+  };
+}

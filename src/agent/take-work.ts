@@ -1,0 +1,55 @@
+import { cleanSshKey } from '../guest/index.ts';
+import type { OrderData } from '../lifecycle/index.ts';
+import type { PendingItem } from '../platform/api.ts';
+import type { Target } from './target.ts';
+
+/** Larger scripts are refused by the platform itself; one that arrives all the same is not a recipe. */
+const MAX_SCRIPT_BYTES = 65_536;
+
+/**
+ * The target that serves an entry of the work list: by its name, else by its type, else, when the offering names none, the default.
+ * Undefined: it is somebody else's, and is left alone.
+ */
+export function targetFor(item: PendingItem, targets: readonly Target[]): Target | undefined {
+  const wanted = item.provisionerType;
+  if (wanted === undefined || wanted === '') return targets[0];
+  return targets.find((target) => target.name === wanted) ?? targets.find((target) => target.type === wanted);
+}
+
+/** The order in our own words. What the tenant got wrong becomes `problem`; what the provider got wrong is refused here. */
+export function readOrder(item: PendingItem): { order: OrderData } | { refused: string } {
+  const offering = parseSettings(item.provisionerConfig);
+  const contract = parseSettings(item.instanceConfig);
+  if (offering === undefined) return { refused: "the offering's provisioner_config is not a JSON object" };
+  if (contract === undefined) return { refused: "the contract's instance_config is not a JSON object" };
+  const key = cleanSshKey(item.sshKey);
+  const script = item.postProvisionScript;
+  const problem = key.ok ? scriptProblem(script) : `The SSH key cannot be used: ${key.problem}`;
+  return {
+    order: {
+      offering: item.offering,
+      sshKey: key.ok ? key.key : '',
+      settings: { ...offering, ...contract },
+      ...(item.cpuCores === undefined ? {} : { cpuCores: item.cpuCores }),
+      ...(item.memoryMb === undefined ? {} : { memoryMb: item.memoryMb }),
+      ...(item.storageGb === undefined ? {} : { storageGb: item.storageGb }),
+      ...(script === undefined || problem !== undefined ? {} : { postProvisionScript: script }),
+      ...(problem === undefined ? {} : { problem }),
+    },
+  };
+}
+
+function scriptProblem(script: string | undefined): string | undefined {
+  if (script === undefined || Buffer.byteLength(script) <= MAX_SCRIPT_BYTES) return undefined;
+  return "The offering's post-provision script is larger than 64 KiB.";
+}
+
+function parseSettings(text: string | undefined): Record<string, unknown> | undefined {
+  if (text === undefined || text.trim() === '') return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}

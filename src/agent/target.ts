@@ -1,0 +1,129 @@
+import type { ContractRecord } from '../lifecycle/index.ts';
+import { admit, type Demand } from '../lifecycle/index.ts';
+import type { Clock } from '../ports/clock.ts';
+import { type ContractId, type ExternalId, machineName } from '../ports/ids.ts';
+import type { Log } from '../ports/log.ts';
+import type { Instance, Inventory, Listing, MachineOrder, OwnedRef, PowerState, Provisioner } from '../provisioner/contract.ts';
+import type { AgentDeps, TargetDeps } from './deps.ts';
+import { Slots } from './slots.ts';
+import { withDeadline } from './deadline.ts';
+
+/** A backend that needs longer than this for a list is as good as silent. */
+const READ_DEADLINE_MS = 30_000;
+/** Powering and removing are cheap for us and slow for the backend; this many at a time keep one from starving the others. */
+const ACT_SLOTS = 8;
+
+export type SeenPower = PowerState | 'absent';
+
+/** One configured backend while the agent runs: its plugin, its lanes, and what was last seen of it. */
+export class Target {
+  readonly name: TargetDeps['name'];
+  readonly type: string;
+  readonly provisioner: Provisioner;
+  /** Lanes in which machines are made. */
+  readonly creating: Slots;
+  /** Lanes in which machines are stopped, started and removed. */
+  readonly acting = new Slots(ACT_SLOTS);
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #inventory: { readonly value: Inventory; readonly measuredAt: number } | undefined;
+  #problem: string | undefined;
+  #seen = new Map<ContractId, Instance>();
+
+  constructor(deps: TargetDeps, agent: AgentDeps, onFree: () => void) {
+    this.name = deps.name;
+    this.type = deps.type;
+    this.provisioner = deps.provisioner;
+    this.creating = new Slots(agent.settings.maxConcurrentProvisioning, onFree);
+    this.#clock = agent.clock;
+    this.#log = agent.log.child({ target: deps.name });
+  }
+
+  /** Why the backend could not be read, the last time. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  get inventory(): Inventory | undefined {
+    return this.#inventory?.value;
+  }
+
+  /** The machines of the latest successful list, by contract. */
+  get seen(): ReadonlyMap<ContractId, Instance> {
+    return this.#seen;
+  }
+
+  get can(): { stop: boolean; start: boolean; needsLogin: boolean } {
+    const { stop, start, capabilities } = this.provisioner;
+    return { stop: stop !== undefined, start: start !== undefined, needsLogin: capabilities.readiness === 'ssh' };
+  }
+
+  /** Everything of ours on the backend; undefined when it cannot be listed now, which says nothing about any machine. */
+  async list(signal: AbortSignal): Promise<Listing | undefined> {
+    const { provisioner } = this;
+    if (provisioner.list === undefined) return undefined;
+    const listing = await this.#read(signal, (ctx) => provisioner.list?.(ctx));
+    if (listing !== undefined) {
+      this.#seen = new Map(listing.instances.map((instance) => [instance.stamp.contract, instance]));
+    }
+    return listing;
+  }
+
+  async measure(signal: AbortSignal): Promise<void> {
+    const measuredAt = this.#clock.now();
+    const value = await this.#read(signal, (ctx) => this.provisioner.inventory(ctx));
+    if (value !== undefined) this.#inventory = { value, measuredAt };
+  }
+
+  /** Whether one more machine fits beside what was promised but not yet measured. */
+  admits(demand: Demand, records: Iterable<ContractRecord>, headroomMb: number): ReturnType<typeof admit> {
+    const measuredAt = this.#inventory?.measuredAt ?? 0;
+    const promised: Demand[] = [];
+    for (const record of records) {
+      if (record.target !== this.name || record.closedAt !== undefined) continue;
+      if (record.goal === 'deliver' && (record.machine !== 'made' || record.admittedAt >= measuredAt)) promised.push(record.order);
+      else if (record.deliveredAt !== undefined && record.deliveredAt >= measuredAt) promised.push(record.order);
+    }
+    return admit(demand, this.#inventory?.value, promised, headroomMb);
+  }
+
+  async #read<T>(signal: AbortSignal, call: (ctx: { signal: AbortSignal; log: Log }) => Promise<T> | undefined): Promise<T | undefined> {
+    try {
+      const value = await withDeadline(this.#clock, READ_DEADLINE_MS, signal, async (inner) => call({ signal: inner, log: this.#log }));
+      if (this.#problem !== undefined) this.#log.info({}, 'the backend answers again');
+      this.#problem = undefined;
+      return value;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const problem = error instanceof Error ? error.message : String(error);
+      if (this.#problem === undefined) this.#log.warn({ error }, 'the backend cannot be read; nothing is concluded from that');
+      this.#problem = problem;
+      return undefined;
+    }
+  }
+}
+
+/** How a record's machine is named towards its plugin. */
+export function ownedRef(record: ContractRecord, agent: AgentDeps['agent']): OwnedRef {
+  const externalId: ExternalId | undefined = record.instance?.externalId;
+  return {
+    stamp: { agent, contract: record.contract, operation: record.operation },
+    handles: record.handles,
+    ...(externalId === undefined ? {} : { externalId }),
+  };
+}
+
+export function machineOrder(record: ContractRecord, agent: AgentDeps['agent']): MachineOrder {
+  const { order } = record;
+  return {
+    stamp: { agent, contract: record.contract, operation: record.operation },
+    name: machineName(record.contract),
+    offering: order.offering,
+    sshKey: order.sshKey,
+    settings: order.settings,
+    ...(order.cpuCores === undefined ? {} : { cpuCores: order.cpuCores }),
+    ...(order.memoryMb === undefined ? {} : { memoryMb: order.memoryMb }),
+    ...(order.storageGb === undefined ? {} : { storageGb: order.storageGb }),
+    ...(order.postProvisionScript === undefined ? {} : { postProvisionScript: order.postProvisionScript }),
+  };
+}

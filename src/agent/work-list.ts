@@ -1,0 +1,127 @@
+import type { ContractRecord } from '../lifecycle/index.ts';
+import { PlatformError, type PendingItem } from '../platform/api.ts';
+import type { ContractId, OperationId } from '../ports/ids.ts';
+import type { AgentDeps } from './deps.ts';
+import { readOrder, targetFor } from './take-work.ts';
+import type { GiveBack } from './slots.ts';
+import type { Target } from './target.ts';
+
+/** A contract that we have just closed may still be in the list for a moment, or be listed again in error. */
+const COOL_DOWN_MS = 60_000;
+/** After handing a contract back, pool mates get this long before we look at it again. */
+const HANDED_BACK_MS = 300_000;
+/** A candidate from an older list is not claimed: another agent has surely been faster. */
+const STALE_MS = 15_000;
+
+export interface WorkContext {
+  readonly deps: AgentDeps;
+  readonly targets: readonly Target[];
+  readonly admitting: () => boolean;
+  /** The contracts that are not closed. */
+  readonly open: () => Iterable<ContractRecord>;
+  readonly begin: (contract: ContractId, target: Target, lane: GiveBack) => void;
+}
+
+/** Keeps the latest work list, and takes from it what we serve, what fits, and what there is a free lane for. */
+export class WorkList {
+  readonly #context: WorkContext;
+  #items: readonly PendingItem[] = [];
+  #listedAt = -Infinity;
+  #declined = new Map<ContractId, string>();
+  #malformed = 0;
+
+  constructor(context: WorkContext) {
+    this.#context = context;
+  }
+
+  /** What is listed and was not taken, and why. */
+  get declined(): ReadonlyMap<ContractId, string> {
+    return this.#declined;
+  }
+
+  /** True while something that we would serve still waits for a lane. */
+  get backlog(): boolean {
+    return this.#items.some((item) => this.#declined.get(item.contract) === BUSY);
+  }
+
+  /** One look at the platform's list. */
+  async poll(signal: AbortSignal): Promise<void> {
+    const { deps } = this.#context;
+    const list = await deps.platform.pendingProvision(signal);
+    this.#items = list.items;
+    this.#listedAt = deps.clock.monotonic();
+    if (list.malformed.length !== this.#malformed && list.malformed.length > 0) {
+      deps.log.warn({ malformed: list.malformed }, 'the work list holds entries that cannot be read; they are left alone');
+    }
+    this.#malformed = list.malformed.length;
+    this.#declined = new Map();
+    this.pump();
+  }
+
+  /** Takes what can be taken now; called after each list and whenever a lane becomes free. */
+  pump(): void {
+    const { deps, admitting } = this.#context;
+    if (!admitting() || deps.clock.monotonic() - this.#listedAt > STALE_MS) return;
+    const rest: PendingItem[] = [];
+    for (const item of this.#items) {
+      if (!this.#consider(item)) rest.push(item);
+    }
+    this.#items = rest;
+  }
+
+  /** True when the entry needs no further look. */
+  #consider(item: PendingItem): boolean {
+    const { deps, targets, begin } = this.#context;
+    const { contract } = item;
+    if (this.#isKnown(contract)) return true;
+    const target = targetFor(item, targets);
+    if (target === undefined) return true;
+    const read = readOrder(item);
+    if ('refused' in read) return this.#decline(contract, read.refused, true);
+    const fit = target.admits(read.order, this.#context.open(), deps.settings.memoryHeadroomMb);
+    if (!fit.fits) return this.#decline(contract, fit.why, false);
+    const lane = target.creating.tryTake();
+    if (lane === undefined) return this.#decline(contract, BUSY, false);
+    this.#declined.delete(contract);
+    const now = deps.clock.now();
+    void deps.ledger.append(contract, {
+      type: 'admitted',
+      target: target.name,
+      operation: newOperation(deps),
+      order: read.order,
+      deadlineAt: now + deps.settings.policy.deliverWithinMs,
+    });
+    deps.log.info({ contract, target: target.name, offering: item.offering }, 'contract taken from the work list');
+    begin(contract, target, lane);
+    return true;
+  }
+
+  #decline(contract: ContractId, why: string, final: boolean): boolean {
+    const { log } = this.#context.deps;
+    if (this.#declined.get(contract) !== why && why !== BUSY) log.debug({ contract, why }, 'contract left alone');
+    this.#declined.set(contract, why);
+    return final;
+  }
+
+  #isKnown(contract: ContractId): boolean {
+    const { deps } = this.#context;
+    if (deps.ledger.quarantined.has(contract)) return true;
+    const record = deps.ledger.records.get(contract);
+    if (record === undefined) return false;
+    if (record.closedAt === undefined) return true;
+    const wait = record.reason === 'handed-back' ? HANDED_BACK_MS : COOL_DOWN_MS;
+    const since = deps.clock.now() - record.closedAt;
+    return since >= 0 && since < wait;
+  }
+}
+
+const BUSY = 'all lanes are busy; it is taken as soon as one is free, unless a pool mate is faster';
+
+function newOperation(deps: AgentDeps): OperationId {
+  return Buffer.from(deps.random.bytes(16)).toString('hex') as OperationId;
+}
+
+/** How long the platform asked us to wait, in ms. */
+export function retryAfterOf(error: unknown): number | undefined {
+  return error instanceof PlatformError ? error.retryAfterMs : undefined;
+}

@@ -1,0 +1,267 @@
+import { type ContractEvent, type ContractRecord, type Decision, decide, type Step } from '../lifecycle/index.ts';
+import type { LockAnswer } from '../platform/api.ts';
+import type { Cancel } from '../ports/clock.ts';
+import type { ContractId } from '../ports/ids.ts';
+import type { Log } from '../ports/log.ts';
+import type { AgentDeps } from './deps.ts';
+import { failure, Parked } from './failures.ts';
+import { LockKeeper } from './lock-keeper.ts';
+import type { GiveBack } from './slots.ts';
+import { perform } from './steps.ts';
+import type { SeenPower, Target } from './target.ts';
+
+export interface WorkerOptions {
+  readonly contract: ContractId;
+  readonly target: Target;
+  readonly deps: AgentDeps;
+  /** A lane that admission has already reserved. */
+  readonly lane?: GiveBack;
+  readonly onClosed: (contract: ContractId) => void;
+}
+
+/** Steps of the way to a machine; they share one lane of the target, so the number of machines in the making is bounded. */
+const MAKING: ReadonlySet<Step> = new Set<Step>(['claim', 'announce', 'create']);
+const ACTING: ReadonlySet<Step> = new Set<Step>(['destroy', 'stop', 'start']);
+/** Steps that a changed goal makes pointless. */
+const INTERRUPTIBLE: ReadonlySet<Step> = new Set<Step>(['create', 'verify', 'start']);
+
+/**
+ * Carries one contract: asks `decide`, journals the intent, acts, journals the outcome, asks again. One step at a time.
+ * Everything it knows that must not be lost is in the ledger; a new worker on the same record goes on where this one stopped.
+ */
+export class Worker {
+  readonly #options: WorkerOptions;
+  readonly #log: Log;
+  readonly #lock: LockKeeper;
+  #lane: GiveBack | undefined;
+  #running: Promise<void> | undefined;
+  #again = false;
+  #timer: Cancel | undefined;
+  #stopping = false;
+  #step: { readonly step: Step; readonly controller: AbortController } | undefined;
+  #power: SeenPower | undefined;
+  #lastStepEnded = -Infinity;
+  #decision: Decision = { kind: 'wait', why: 'starting' };
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#log = options.deps.log.child({ contract: options.contract, target: options.target.name });
+    this.#lane = options.lane;
+    this.#lock = new LockKeeper({
+      contract: options.contract,
+      deps: options.deps,
+      log: this.#log,
+      record: () => this.record,
+      onEvents: (events) => this.enter(events, 'the lock was lost'),
+      onLapsed: () => this.#interrupt('the lock could not be renewed in time'),
+    });
+  }
+
+  get contract(): ContractId {
+    return this.#options.contract;
+  }
+
+  get target(): Target {
+    return this.#options.target;
+  }
+
+  get record(): ContractRecord {
+    const record = this.#options.deps.ledger.records.get(this.#options.contract);
+    if (record === undefined) throw new Error(`no record of contract ${this.#options.contract}`);
+    return record;
+  }
+
+  /** What it does or waits for at this moment. */
+  get state(): { readonly doing?: Step; readonly waitingFor?: string; readonly until?: number } {
+    if (this.#step !== undefined) return { doing: this.#step.step };
+    if (this.#decision.kind !== 'wait') return {};
+    const { why, until } = this.#decision;
+    return { waitingFor: why, ...(until === undefined ? {} : { until }) };
+  }
+
+  /** Whether a machine is on its way that has not been handed over. */
+  get delivering(): boolean {
+    return this.record.goal === 'deliver';
+  }
+
+  /** Looks again now. */
+  wake(): void {
+    if (this.#stopping) return;
+    if (this.#running !== undefined) {
+      this.#again = true;
+      return;
+    }
+    this.#timer?.();
+    this.#timer = undefined;
+    this.#running = this.#work().finally(() => {
+      this.#running = undefined;
+      if (this.#again) {
+        this.#again = false;
+        this.wake();
+      }
+    });
+  }
+
+  /** Journals events that came from outside the worker; a changed goal interrupts what it makes pointless. */
+  enter(events: readonly ContractEvent[], why: string): void {
+    const before = this.record.goal;
+    // Durability is awaited by the next intent: the ledger keeps order.
+    void this.#options.deps.ledger.append(this.contract, ...events);
+    if (this.record.goal !== before && this.record.goal !== 'keep') this.#interrupt(why);
+    this.wake();
+  }
+
+  /** What a list said of this machine; `begunAt` (monotonic) tells whether it can know of our last step. */
+  saw(power: SeenPower, begunAt: number): void {
+    if (this.#step !== undefined || begunAt < this.#lastStepEnded || power === this.#power) return;
+    this.#power = power;
+    this.wake();
+  }
+
+  get power(): SeenPower | undefined {
+    return this.#power;
+  }
+
+  /** Begins nothing more; resolves when the running step has ended. `force` ends it: it is parked and resumed by the next start. */
+  async stop(force: AbortSignal): Promise<void> {
+    this.#stopping = true;
+    this.#timer?.();
+    const onForce = (): void => this.#step?.controller.abort(new Parked('the agent is stopping'));
+    if (force.aborted) onForce();
+    force.addEventListener('abort', onForce, { once: true });
+    await this.#running;
+    force.removeEventListener('abort', onForce);
+    this.#lock.stop();
+    this.#freeLane();
+  }
+
+  #interrupt(why: string): void {
+    if (this.#step !== undefined && INTERRUPTIBLE.has(this.#step.step)) this.#step.controller.abort(new Parked(why));
+  }
+
+  async #work(): Promise<void> {
+    const { deps } = this.#options;
+    while (!this.#stopping) {
+      const decision = decide(this.record, this.#world(), deps.settings.policy, deps.clock.now());
+      this.#decision = decision;
+      if (decision.kind === 'wait') return this.#sleep(decision.until);
+      if (decision.kind === 'close') return this.#close(decision.why);
+      if (decision.kind === 'goal') {
+        const { kind: _kind, ...goal } = decision;
+        await deps.ledger.append(this.contract, { type: 'goal', ...goal });
+        this.#log.info({ goal: goal.goal, reason: goal.reason, why: goal.why }, 'goal changed');
+      } else {
+        await this.#act(decision.step, decision.why);
+      }
+    }
+  }
+
+  #world(): Parameters<typeof decide>[1] {
+    const { deps, target } = this.#options;
+    const lockLeftMs = this.#lock.leftMs;
+    const skew = deps.clockSkewMs?.();
+    return {
+      can: target.can,
+      ...(lockLeftMs === undefined ? {} : { lockLeftMs }),
+      ...(this.#power === undefined ? {} : { power: this.#power }),
+      ...(skew !== undefined && Math.abs(skew) > 240_000 ? { clockSuspect: true } : {}),
+    };
+  }
+
+  async #act(step: Step, why: string): Promise<void> {
+    const { deps, target } = this.#options;
+    const controller = new AbortController();
+    this.#step = { step, controller };
+    let giveBack: GiveBack | undefined;
+    try {
+      const making = MAKING.has(step) && this.record.goal === 'deliver' && this.record.machine !== 'made';
+      if (making) this.#lane ??= await target.creating.take(controller.signal);
+      if (ACTING.has(step)) giveBack = await target.acting.take(controller.signal);
+      if (this.#stopping) return;
+      await this.#journalled(step, why, controller.signal);
+    } catch (error) {
+      // Interrupted while waiting for a lane: nothing was begun.
+      if (!controller.signal.aborted) throw error;
+    } finally {
+      giveBack?.();
+      this.#step = undefined;
+      this.#lastStepEnded = deps.clock.monotonic();
+      this.#power = undefined;
+      this.#updateLane();
+    }
+  }
+
+  async #journalled(step: Step, why: string, signal: AbortSignal): Promise<void> {
+    const { deps, target } = this.#options;
+    const before = this.record;
+    const attempt = (before.tries[step]?.count ?? 0) + 1;
+    const outcomeUnknown = before.running?.step === step || UNKNOWN.has(before.tries[step]?.kind ?? '');
+    await deps.ledger.append(this.contract, { type: 'intent', step, attempt });
+    this.#log.debug({ step, attempt, why }, 'step begins');
+    const cancelDeadline = this.#deadline(step);
+    this.#lock.watch(this.record.goal === 'deliver' && step !== 'claim');
+    try {
+      const events = await perform(step, {
+        deps,
+        target,
+        record: this.record,
+        attempt,
+        outcomeUnknown,
+        signal,
+        log: this.#log,
+        onLock: (answer: LockAnswer, askedAt) => this.#lock.learnt(answer, askedAt),
+      });
+      await this.#outcome(step, events);
+    } catch (error) {
+      const event = failure(step, error, signal);
+      await this.#outcome(step, [event]);
+      this.#log.warn({ step, attempt, kind: event.kind, error }, 'step failed');
+    } finally {
+      cancelDeadline?.();
+      this.#lock.watch(false);
+    }
+  }
+
+  async #outcome(step: Step, events: readonly ContractEvent[]): Promise<void> {
+    const safe = this.#options.deps.ledger.append(this.contract, ...events);
+    if (events.some((event) => event.type === 'done' && event.step === step)) this.#log.info({ step }, 'step done');
+    // The next intent waits for it; only a step whose repetition costs something waits here.
+    if (step === 'create' || step === 'destroy' || step === 'deliver') await safe;
+  }
+
+  /** A create may not outlive the time in which its machine could still be handed over. */
+  #deadline(step: Step): Cancel | undefined {
+    if (step !== 'create' && step !== 'verify') return undefined;
+    const left = this.record.deadlineAt - this.#options.deps.clock.now();
+    return this.#options.deps.clock.after(Math.max(left, 1_000), () => this.#interrupt('the time for this contract is over'));
+  }
+
+  /** A lane is held from the claim to the made machine, and given up while the contract waits for another try. */
+  #updateLane(): void {
+    const { goal, machine, tries } = this.record;
+    const waits = tries.create !== undefined || tries.claim !== undefined || tries.announce !== undefined;
+    if (goal !== 'deliver' || machine === 'made' || waits) this.#freeLane();
+  }
+
+  #freeLane(): void {
+    this.#lane?.();
+    this.#lane = undefined;
+  }
+
+  #sleep(until: number | undefined): void {
+    if (this.#stopping || until === undefined || !Number.isFinite(until)) return;
+    const { clock } = this.#options.deps;
+    this.#timer = clock.after(Math.max(1, until - clock.now()), () => this.wake());
+  }
+
+  async #close(why: string): Promise<void> {
+    this.#lock.stop();
+    this.#freeLane();
+    await this.#options.deps.ledger.append(this.contract, { type: 'closed', why });
+    this.#log.info({ why }, 'contract closed');
+    this.#stopping = true;
+    this.#options.onClosed(this.contract);
+  }
+}
+
+const UNKNOWN: ReadonlySet<string> = new Set(['unknown-outcome', 'parked']);

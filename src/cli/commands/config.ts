@@ -1,0 +1,33 @@
+import type { Command } from '../command.ts';
+import { EXIT } from '../exit.ts';
+
+export const configCheckCommand: Command = {
+  name: 'config check',
+  summary: 'check the configuration file',
+  description: 'Reads the file as `run` does and shows every problem with its line, and the warnings.',
+  options: [{ flags: '--json', description: 'print problems and warnings as JSON' }],
+  examples: [
+    { line: 'dc-agent --config ./dc-agent.toml config check', explains: 'Before the file goes to its place.' },
+  ],
+  exits: [EXIT.config],
+  load: async () => (await import('../handlers/config.ts')).check,
+};
+
+export const configExplainCommand: Command = {
+  name: 'config explain',
+  summary: 'show every value in effect and where it comes from',
+  description: 'Shows each setting with its value and its origin: a line of the file, or the default. Secrets are dots.',
+  options: [{ flags: '--json', description: 'print it as JSON' }],
+  examples: [{ line: 'dc-agent config explain', explains: 'What the agent would run with.' }],
+  exits: [EXIT.config],
+  load: async () => (await import('../handlers/config.ts')).explain,
+};
+
+export const configSchemaCommand: Command = {
+  name: 'config schema',
+  summary: 'print the JSON Schema of the configuration, for editors',
+  description: 'Prints a JSON Schema (draft 2020-12) that covers the built-in provisioners.',
+  examples: [{ line: 'dc-agent config schema > dc-agent.schema.json', explains: 'Then point your editor at it.' }],
+  exits: [],
+  load: async () => (await import('../handlers/config.ts')).schema,
+};

@@ -1,0 +1,39 @@
+import type { Command } from '../command.ts';
+import { approveCommand } from './approve.ts';
+import { configCheckCommand, configExplainCommand, configSchemaCommand } from './config.ts';
+import { devPlatformCommand, devSandboxCommand } from './dev.ts';
+import { doctorCommand } from './doctor.ts';
+import { drainCommand, resumeCommand } from './drain.ts';
+import { explainCommand } from './explain.ts';
+import { runCommand } from './run.ts';
+import { setupTokenCommand } from './setup-token.ts';
+import { statusCommand } from './status.ts';
+import { testProvisionCommand } from './test-provision.ts';
+
+/** Where the reference agent keeps it too. */
+export const DEFAULT_CONFIG = '/etc/dc-agent/dc-agent.toml';
+
+/** What commands of two words begin with. */
+export const GROUPS: Readonly<Record<string, string>> = {
+  setup: 'Register this host with the platform.',
+  config: 'Check and explain the configuration.',
+  dev: 'Stand-ins for the platform and for a backend, for trying things out.',
+};
+
+/** Every command, in the order of help and documentation. */
+export const allCommands: readonly Command[] = [
+  setupTokenCommand,
+  configCheckCommand,
+  configExplainCommand,
+  configSchemaCommand,
+  doctorCommand,
+  testProvisionCommand,
+  runCommand,
+  statusCommand,
+  explainCommand,
+  approveCommand,
+  drainCommand,
+  resumeCommand,
+  devPlatformCommand,
+  devSandboxCommand,
+];

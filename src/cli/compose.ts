@@ -1,0 +1,184 @@
+import { builtinPlugins } from '../../provisioners/index.ts';
+import { Agent, type AgentDeps, statusDocument, type TargetDeps } from '../agent/index.ts';
+import type { Config } from '../config/types.ts';
+import { systemGuest } from '../guest/index.ts';
+import { serviceManager } from '../host/systemd.ts';
+import { VERSION } from '../host/version.ts';
+import { loadAgentKey } from '../identity/keys.ts';
+import { createSigner } from '../identity/sign.ts';
+import { createVault } from '../identity/vault.ts';
+import { type Ledger, openLedger } from '../ledger/index.ts';
+import { defaultPolicy, type Policy } from '../lifecycle/index.ts';
+import { createBudget } from '../platform/budget.ts';
+import { createPlatformClient } from '../platform/client.ts';
+import { createHttpTransport } from '../platform/http-transport.ts';
+import { systemClock } from '../ports/clock.ts';
+import type { AgentId, TargetName } from '../ports/ids.ts';
+import type { Log } from '../ports/log.ts';
+import { systemRandom } from '../ports/random.ts';
+import { systemDisk } from '../ports/system-disk.ts';
+import type { ActionAnswer } from '../telemetry/local-api.ts';
+import { startLocalApi } from '../telemetry/local-api.ts';
+import { eventOf } from './events.ts';
+import { EXIT, type ExitCode } from './exit.ts';
+import { ledgerDirectory, socketPath } from './places.ts';
+
+export interface RunOptions {
+  readonly log: Log;
+  /** Aborted when the process is asked to end. */
+  readonly signal: AbortSignal;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Running steps may end by themselves for this long after a stop is asked for; see TimeoutStopSec in the unit. */
+const GRACE_MS = 20_000;
+
+/** The composition root: builds the daemon out of its real parts, runs it until the signal, and stops it in order. */
+export async function runAgent(config: Config, options: RunOptions): Promise<ExitCode> {
+  const { log, signal, env } = options;
+  const key = await loadAgentKey(config.api.agentKey.kind === 'hex' ? config.api.agentKey.secret.reveal() : config.api.agentKey.path);
+  for (const warning of [...key.warnings, ...config.warnings.map((one) => one.message)]) log.warn({ warning }, 'configuration warning');
+  const ledger = await openLedger({
+    disk: systemDisk,
+    directory: ledgerDirectory(config.agent.stateDir),
+    clock: systemClock,
+    log,
+    ...stopAfterEntry(env),
+  });
+  const undo: (() => Promise<unknown>)[] = [() => ledger.close()];
+  try {
+    const transport = createHttpTransport({ endpoint: config.api.endpoint, name: 'platform' });
+    const heartbeatTransport = createHttpTransport({ endpoint: config.api.endpoint, name: 'heartbeat', connections: 1 });
+    undo.push(() => transport.close(), () => heartbeatTransport.close());
+    const platform = createPlatformClient({
+      transport,
+      heartbeatTransport,
+      signer: createSigner(key.secret),
+      providerPubkey: config.api.providerPubkey,
+      clock: systemClock,
+      random: systemRandom,
+      budget: createBudget({ clock: systemClock }),
+      log,
+    });
+    const targets = await openTargets(config, key.publicKey, log);
+    const agent = new Agent({
+      agent: key.publicKey,
+      settings: settingsOf(config),
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      ledger,
+      platform,
+      guest: systemGuest,
+      vault: createVault(key.secret, systemRandom),
+      targets,
+      clockSkewMs: () => platform.skew()?.skewMs,
+    });
+    const localApi = await openLocalApi(agent, ledger, config);
+    undo.push(() => localApi.close());
+    await serve(agent, { log, signal, env });
+    return EXIT.ok;
+  } finally {
+    for (const step of undo.reverse()) await step();
+  }
+}
+
+async function serve(agent: Agent, { log, signal, env }: RunOptions): Promise<void> {
+  const manager = serviceManager({ env, clock: systemClock, log, alive: () => agent.phase !== 'stopping' });
+  const stopped = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  agent.start();
+  manager.ready('running');
+  await stopped;
+  manager.stopping();
+  log.info({}, 'stopping: machines stay as they are');
+  await agent.stop(GRACE_MS);
+  log.info({}, 'stopped');
+}
+
+/** All targets are opened before anything runs; opening talks to no backend, so one that is down does not keep the agent from starting. */
+async function openTargets(config: Config, agent: AgentId, log: Log): Promise<TargetDeps[]> {
+  const opened: TargetDeps[] = [];
+  for (const { name, type, settings } of config.targets) {
+    const plugin = builtinPlugins.get(type);
+    if (plugin === undefined) throw new Error(`target ${name}: the provisioner type ${type} is not part of this version`);
+    const provisioner = await plugin.open(settings, {
+      agent,
+      target: name,
+      clock: systemClock,
+      random: systemRandom,
+      log: log.child({ target: name }),
+    });
+    opened.push({ name: name as TargetName, type, provisioner });
+  }
+  return opened;
+}
+
+async function openLocalApi(agent: Agent, ledger: Ledger, config: Config): Promise<{ close(): Promise<void> }> {
+  return startLocalApi({
+    socketPath: socketPath(config.agent.stateDir),
+    status: () => statusDocument(agent, process.pid),
+    subscribe: (listener) => {
+      ledger.onEvent((contract, event, at) => listener(eventOf(contract, event, at)));
+      return () => ledger.onEvent(() => {});
+    },
+    actions: {
+      approve: async (contracts) => approve(agent, contracts),
+      drain: async () => {
+        agent.drain();
+        return { ok: true, text: 'No new contracts are taken; what is begun is finished, and machines stay.' };
+      },
+      resume: async () => {
+        agent.resume();
+        return { ok: true, text: 'New contracts are taken again.' };
+      },
+    },
+  });
+}
+
+function approve(agent: Agent, contracts: readonly string[]): ActionAnswer {
+  const approved = agent.approve(contracts);
+  if (approved.length === 0) return { ok: false, text: 'Nothing is held back.' };
+  return { ok: true, text: `Approved: the end of ${approved.length} machine(s) goes on.` };
+}
+
+function settingsOf(config: Config): AgentDeps['settings'] {
+  return {
+    version: VERSION,
+    endpoint: config.api.endpoint,
+    stateDir: config.agent.stateDir,
+    workIntervalMs: config.polling.workIntervalSeconds * 1000,
+    reconcileIntervalMs: config.polling.intervalSeconds * 1000,
+    healthIntervalMs: config.polling.healthCheckIntervalSeconds * 1000,
+    maxConcurrentProvisioning: config.agent.maxConcurrentProvisioning,
+    memoryHeadroomMb: config.agent.memoryHeadroomMb,
+    policy: policyOf(config),
+  };
+}
+
+function policyOf(config: Config): Policy {
+  return {
+    ...defaultPolicy,
+    orphanGraceMs: config.polling.orphanGracePeriodSeconds * 1000,
+    breaker: {
+      ...defaultPolicy.breaker,
+      maxCount: config.agent.breakerMaxCount,
+      maxShare: config.agent.breakerMaxShare,
+      holdMs: config.agent.breakerHoldSeconds * 1000,
+    },
+  };
+}
+
+/** For tests of crashes: the process dies by its own hand right after entry N is safe, as if the power had gone at that moment. */
+function stopAfterEntry(env: NodeJS.ProcessEnv): { onEntry?: (number: number) => void } {
+  const limit = Number(env['DC_AGENT_STOP_AFTER_ENTRY']);
+  if (!Number.isInteger(limit) || limit < 1) return {};
+  return {
+    onEntry: (number) => {
+      if (number >= limit) process.kill(process.pid, 'SIGKILL');
+    },
+  };
+}
+

@@ -1,0 +1,39 @@
+import type { Colors } from '../io.ts';
+import { duration, moment } from '../text/duration.ts';
+import { oneLine, table } from '../text/table.ts';
+import type { TimelineEntry } from './timeline.ts';
+
+export interface Story {
+  readonly contract: string;
+  readonly target: string;
+  readonly phase: string;
+  /** Why it is where it is. */
+  readonly why: string;
+  /** What comes next, or what it waits for. */
+  readonly next: string;
+  readonly entries: readonly TimelineEntry[];
+}
+
+/** The story for people: each line with the time since the line before, which is where slowness shows. */
+export function renderStory(story: Story, colors: Colors): string {
+  const rows = story.entries.map((entry, index) => {
+    const before = story.entries[index - 1];
+    const delta = before === undefined ? '' : `+${duration(Math.max(0, entry.at - before.at))}`;
+    // Cleaned before it is coloured: the words come from backends.
+    const text = oneLine(entry.text);
+    return [
+      moment(entry.at),
+      delta,
+      entry.level === 'bad' ? colors.red(text) : text,
+      colors.dim(oneLine(entry.detail ?? '')),
+    ];
+  });
+  const head = [
+    `${colors.bold('contract')}  ${story.contract}`,
+    `${colors.bold('target')}    ${oneLine(story.target)}`,
+    `${colors.bold('phase')}     ${story.phase}${story.why === '' ? '' : ` (${oneLine(story.why)})`}`,
+    `${colors.bold('next')}      ${oneLine(story.next)}`,
+  ];
+  const body = table([{ title: '' }, { title: '', align: 'right' }, { title: '' }, { title: '' }], rows);
+  return [...head, '', rows.length === 0 ? 'No steps are recorded.' : body].join('\n');
+}

@@ -1,0 +1,76 @@
+import type { ContractEvent, ContractRecord } from '../../lifecycle/index.ts';
+
+/** One line of a contract's story. */
+export interface TimelineEntry {
+  /** ms since the epoch */
+  readonly at: number;
+  readonly text: string;
+  readonly detail?: string;
+  readonly level?: 'bad';
+}
+
+/** A contract's story in words, oldest first. */
+export function timelineOf(record: ContractRecord): TimelineEntry[] {
+  return record.history.map(({ at, event }) => ({ at, ...tell(event) }));
+}
+
+export type Words = Omit<TimelineEntry, 'at'>;
+
+export function tell(event: ContractEvent): Words {
+  switch (event.type) {
+    case 'admitted':
+      return { text: `taken for target ${event.target}`, detail: orderLine(event) };
+    case 'intent':
+      return { text: `${event.step} begun`, ...(event.attempt > 1 ? { detail: `attempt ${event.attempt}` } : {}) };
+    case 'done':
+      return { text: `${event.step} done`, ...doneDetail(event) };
+    case 'failed':
+      return { text: `${event.step} failed: ${event.text}`, detail: failedDetail(event), level: 'bad' };
+    case 'handle':
+      return { text: `noted ${event.key}`, detail: event.value };
+    case 'goal':
+      return { text: `goal: ${event.goal}`, detail: [event.reason, event.why].filter(Boolean).join(': ') };
+    case 'unannounced':
+      return { text: 'to be announced again', detail: event.why };
+    case 'ends':
+      return { text: `paid until ${new Date(event.endsAt).toISOString()}` };
+    case 'instance':
+      return { text: 'machine seen with new details', ...placeDetail(event.instance) };
+    case 'reappeared':
+      return { text: 'the machine turned up again', level: 'bad' };
+    case 'closed':
+      return { text: 'closed', detail: event.why };
+    default:
+      // Written by a newer version: better a bare word than a story with a hole.
+      return { text: String((event as { type: unknown }).type) };
+  }
+}
+
+function orderLine(event: Extract<ContractEvent, { type: 'admitted' }>): string {
+  const { offering, cpuCores, memoryMb, storageGb } = event.order;
+  const sizes = [
+    cpuCores === undefined ? undefined : `${cpuCores} cores`,
+    memoryMb === undefined ? undefined : `${memoryMb} MiB`,
+    storageGb === undefined ? undefined : `${storageGb} GiB`,
+  ];
+  return [offering, ...sizes].filter((part) => part !== undefined).join(', ');
+}
+
+function doneDetail(event: Extract<ContractEvent, { type: 'done' }>): { detail?: string } {
+  const place = event.instance === undefined ? undefined : placeDetail(event.instance).detail;
+  const parts = [event.note, place, event.hostKey].filter((part) => part !== undefined);
+  return parts.length === 0 ? {} : { detail: parts.join(', ') };
+}
+
+function placeDetail(instance: { externalId: string; ssh?: { host: string; port: number; user: string } }): {
+  detail: string;
+} {
+  const { ssh } = instance;
+  return { detail: `${instance.externalId}${ssh ? `, ssh ${ssh.user}@${ssh.host}:${ssh.port}` : ''}` };
+}
+
+function failedDetail(event: Extract<ContractEvent, { type: 'failed' }>): string {
+  const outcome = event.nothingHappened ? 'nothing was changed' : undefined;
+  const wait = event.retryAfterMs === undefined ? undefined : `asked to wait ${Math.round(event.retryAfterMs / 1000)} s`;
+  return [event.kind, outcome, wait].filter((part) => part !== undefined).join(', ');
+}

@@ -1,0 +1,210 @@
+import type { ContractId } from '../ports/ids.ts';
+import type { ContractEvent, ContractRecord, FailureKind, HistoryEntry } from './record.ts';
+import type { Step } from './steps.ts';
+
+/** The first entries tell how it began, the last how it stands; between them a long retry loop may be thinned out. */
+const HISTORY_HEAD = 20;
+const HISTORY_LENGTH = 120;
+
+/**
+ * Folds one event into a contract's record. Pure. Returns undefined when the event cannot belong to this record
+ * (anything before `admitted`, a second `admitted` of an open contract), which means that the journal is damaged.
+ */
+export function apply(
+  record: ContractRecord | undefined,
+  contract: ContractId,
+  event: ContractEvent,
+  at: number,
+): ContractRecord | undefined {
+  if (event.type === 'admitted') {
+    if (record !== undefined && record.closedAt === undefined) return undefined;
+    return admitted(contract, event, at, record?.history ?? []);
+  }
+  if (record === undefined) return undefined;
+  const next = change(record, event, at);
+  return { ...next, history: remember(record.history, { at, event }) };
+}
+
+function admitted(
+  contract: ContractId,
+  event: Extract<ContractEvent, { type: 'admitted' }>,
+  at: number,
+  earlier: readonly HistoryEntry[],
+): ContractRecord {
+  return {
+    contract,
+    target: event.target,
+    operation: event.operation,
+    order: event.order,
+    admittedAt: at,
+    deadlineAt: event.deadlineAt,
+    goal: 'deliver',
+    goalSince: at,
+    why: 'taken from the work list',
+    claimed: false,
+    announced: false,
+    machine: 'none',
+    handles: {},
+    verified: false,
+    maybeDelivered: false,
+    delivered: false,
+    failReported: false,
+    terminateReported: false,
+    tries: {},
+    history: remember(earlier, { at, event: { ...event, order: { ...event.order, settings: {} } } }),
+  };
+}
+
+function change(record: ContractRecord, event: Exclude<ContractEvent, { type: 'admitted' }>, at: number): ContractRecord {
+  switch (event.type) {
+    case 'intent':
+      return {
+        ...record,
+        running: { step: event.step, attempt: event.attempt, at, before: { machine: record.machine, maybeDelivered: record.maybeDelivered } },
+        ...(event.step === 'create' && record.machine === 'none' ? { machine: 'maybe' as const } : {}),
+        ...(event.step === 'claim' ? { claimed: true } : {}),
+        ...(event.step === 'deliver' ? { maybeDelivered: true } : {}),
+      };
+    case 'done':
+      return succeeded(ended(record, event.step), event, at);
+    case 'failed':
+      return failed(ended(record, event.step), event, at, record.running?.before);
+    case 'handle':
+      return { ...record, handles: { ...record.handles, [event.key]: event.value } };
+    case 'goal': {
+      const { reason: _reason, publicReason: _publicReason, ...rest } = record;
+      return {
+        ...rest,
+        goal: event.goal,
+        goalSince: at,
+        why: event.why,
+        ...(event.reason === undefined ? {} : { reason: event.reason }),
+        ...(event.publicReason === undefined ? {} : { publicReason: event.publicReason }),
+      };
+    }
+    case 'unannounced':
+      return { ...record, announced: false, maybeDelivered: false };
+    case 'ends':
+      return { ...record, endsAt: event.endsAt };
+    case 'instance':
+      return { ...record, instance: event.instance };
+    case 'reappeared':
+      return { ...without(record, 'closedAt'), machine: 'made' };
+    case 'closed':
+      return { ...without(record, 'running'), closedAt: at };
+    default:
+      return unknownEvent(record, event);
+  }
+}
+
+function succeeded(record: ContractRecord, event: Extract<ContractEvent, { type: 'done' }>, at: number): ContractRecord {
+  const base = { ...record, tries: clearTries(record, event.step) };
+  switch (event.step) {
+    case 'claim':
+    case 'verify':
+      return event.step === 'claim'
+        ? { ...base, claimed: true }
+        : { ...base, verified: true, ...(event.hostKey === undefined ? {} : { hostKey: event.hostKey }) };
+    case 'announce':
+      return { ...base, announced: true };
+    case 'create':
+      return {
+        ...base,
+        machine: 'made',
+        power: 'running',
+        ...(event.instance === undefined ? {} : { instance: event.instance }),
+        ...(event.sealedPassword === undefined ? {} : { sealedPassword: event.sealedPassword }),
+      };
+    case 'credential':
+      return without(base, 'sealedPassword');
+    case 'deliver':
+      return {
+        ...base,
+        maybeDelivered: true,
+        delivered: true,
+        deliveredAt: at,
+        ...(record.goal === 'deliver' ? { goal: 'keep' as const, goalSince: at, why: 'handed over' } : {}),
+      };
+    case 'release':
+      return { ...base, claimed: false };
+    case 'fail':
+      return { ...base, failReported: true };
+    case 'destroy':
+      return { ...base, machine: 'gone' };
+    case 'terminate':
+      return { ...base, terminateReported: true };
+    case 'stop':
+      return { ...base, power: 'stopped' };
+    case 'start':
+      return {
+        ...base,
+        power: 'running',
+        starts: { count: countStarts(record, at), lastAt: at },
+        ...(event.instance === undefined ? {} : { instance: event.instance }),
+      };
+    default:
+      return base;
+  }
+}
+
+const CRASH_LOOP_WINDOW_MS = 3_600_000;
+
+function countStarts(record: ContractRecord, at: number): number {
+  const { starts } = record;
+  return starts === undefined || at - starts.lastAt > CRASH_LOOP_WINDOW_MS ? 1 : starts.count + 1;
+}
+
+/** Kinds that say nothing about this order, so they do not make the next wait longer. */
+const NOT_COUNTED: ReadonlySet<FailureKind> = new Set<FailureKind>(['parked']);
+
+function failed(
+  record: ContractRecord,
+  event: Extract<ContractEvent, { type: 'failed' }>,
+  at: number,
+  before: NonNullable<ContractRecord['running']>['before'] | undefined,
+): ContractRecord {
+  const earlier = record.tries[event.step]?.count ?? 0;
+  const count = NOT_COUNTED.has(event.kind) ? earlier : earlier + 1;
+  return {
+    ...record,
+    ...(event.nothingHappened === true && before !== undefined ? before : {}),
+    tries: {
+      ...record.tries,
+      [event.step]: {
+        count,
+        lastAt: at,
+        kind: event.kind,
+        text: event.text,
+        ...(event.publicText === undefined ? {} : { publicText: event.publicText }),
+        ...(event.retryAfterMs === undefined ? {} : { retryAfterMs: event.retryAfterMs }),
+      },
+    },
+  };
+}
+
+function clearTries(record: ContractRecord, step: Step): ContractRecord['tries'] {
+  const { [step]: _cleared, ...rest } = record.tries;
+  return rest;
+}
+
+/** The lock is renewed while another step runs: only the running step's own outcome ends it. */
+function ended(record: ContractRecord, step: Step): ContractRecord {
+  return record.running?.step === step ? without(record, 'running') : record;
+}
+
+function without<Key extends 'running' | 'closedAt' | 'sealedPassword'>(record: ContractRecord, key: Key): ContractRecord {
+  const { [key]: _dropped, ...rest } = record;
+  return rest as ContractRecord;
+}
+
+/** A journal of a newer version may hold events that we do not know; the ledger refuses such a journal before it gets here. */
+function unknownEvent(record: ContractRecord, event: never): ContractRecord {
+  void event;
+  return record;
+}
+
+function remember(history: readonly HistoryEntry[], entry: HistoryEntry): readonly HistoryEntry[] {
+  const grown = [...history, entry];
+  if (grown.length <= HISTORY_LENGTH) return grown;
+  return [...grown.slice(0, HISTORY_HEAD), ...grown.slice(HISTORY_HEAD + 1)];
+}

@@ -1,0 +1,33 @@
+import type { ContractId } from '../ports/ids.ts';
+import type { BreakerPolicy } from './policy.ts';
+
+/** A handed-over machine that the platform wants stopped or removed. Times in ms. */
+export interface Doomed {
+  readonly contract: ContractId;
+  /** For how long the platform has been saying so without a break, by a clock that does not jump. */
+  readonly seenForMs: number;
+  /** Our own ledger agrees: its paid time is over. */
+  readonly corroborated: boolean;
+  readonly approved: boolean;
+}
+
+export interface Verdict {
+  readonly allowed: readonly ContractId[];
+  readonly held: readonly ContractId[];
+}
+
+/**
+ * The mass-action breaker. A few ends at once are ordinary; many at once are more likely a sick platform, a restored backup or
+ * a wrong key, and a machine once removed does not come back. Beyond the limit everything that only the platform's word supports
+ * is held until the platform has kept saying so for `holdMs`, or an operator has approved.
+ *
+ * `owned` counts handed-over machines, `recent` those that were acted upon within the window on the platform's word alone.
+ */
+export function judge(doomed: readonly Doomed[], owned: number, recent: number, policy: BreakerPolicy): Verdict {
+  const limit = Math.max(policy.maxCount, Math.floor(policy.maxShare * owned));
+  const needsTrust = doomed.filter((one) => !one.corroborated && !one.approved);
+  const tripped = recent + needsTrust.length > limit;
+  const held = tripped ? needsTrust.filter((one) => one.seenForMs < policy.holdMs).map((one) => one.contract) : [];
+  const heldSet = new Set(held);
+  return { allowed: doomed.map((one) => one.contract).filter((contract) => !heldSet.has(contract)), held };
+}

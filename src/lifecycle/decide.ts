@@ -1,0 +1,171 @@
+import type { Policy } from './policy.ts';
+import type { ContractRecord, Goal, RemoveReason } from './record.ts';
+import { dueAt, startDueAt } from './retry.ts';
+import type { Step } from './steps.ts';
+
+/** What is known of the world at this moment, beyond the record. */
+export interface World {
+  /** ms left of the platform's lock; undefined when we do not hold it as far as we know. */
+  readonly lockLeftMs?: number;
+  /** What the target can do. */
+  readonly can: { readonly stop: boolean; readonly start: boolean; readonly needsLogin: boolean };
+  /** The machine's power as the target's latest list gave it; undefined when nobody looked since the last step. */
+  readonly power?: 'running' | 'stopped' | 'transition' | 'unknown' | 'absent';
+  /** Our clock is known to be wrong, so a deadline that seems to have passed proves nothing. */
+  readonly clockSuspect?: boolean;
+}
+
+export type Decision =
+  | { readonly kind: 'step'; readonly step: Step; readonly why: string }
+  | {
+      readonly kind: 'goal';
+      readonly goal: Goal;
+      readonly reason: RemoveReason;
+      readonly why: string;
+      readonly publicReason?: string;
+    }
+  /** Nothing to do before `until` (ms), or before something changes. */
+  | { readonly kind: 'wait'; readonly until?: number; readonly why: string }
+  | { readonly kind: 'close'; readonly why: string };
+
+/**
+ * What comes next for one contract: pure, no clock, no I/O, no randomness of its own.
+ *
+ * It is asked again after every change, so it never plans ahead: it names the first thing that is missing, or says what it waits for.
+ */
+export function decide(record: ContractRecord, world: World, policy: Policy, now: number): Decision {
+  if (record.closedAt !== undefined) return { kind: 'wait', why: 'closed' };
+  switch (record.goal) {
+    case 'deliver':
+      return deliver(record, world, policy, now);
+    case 'keep':
+      return keep(record, world, now);
+    case 'stop':
+      return stop(record, world, now);
+    case 'remove':
+      return remove(record, world, policy, now);
+    default:
+      return { kind: 'wait', why: `unknown goal ${String(record.goal)}` };
+  }
+}
+
+function deliver(record: ContractRecord, world: World, policy: Policy, now: number): Decision {
+  const refusal = givenUp(record, world, policy, now);
+  if (refusal !== undefined) return refusal;
+  const step = missing(record, world, policy);
+  return attempt(record, step, now, WHY_DELIVER[step]);
+}
+
+const WHY_DELIVER: Record<DeliverStep, string> = {
+  claim: 'the lock must be held while we work on it',
+  announce: 'the platform is told that work has begun',
+  create: 'the machine is to be made',
+  verify: 'a login must be seen to work before anybody is told',
+  deliver: 'the machine is ready',
+};
+type DeliverStep = 'claim' | 'announce' | 'create' | 'verify' | 'deliver';
+
+function missing(record: ContractRecord, world: World, policy: Policy): DeliverStep {
+  if ((world.lockLeftMs ?? 0) <= policy.lockMarginMs) return 'claim';
+  if (!record.announced) return 'announce';
+  if (record.machine !== 'made') return 'create';
+  if (world.can.needsLogin && !record.verified) return 'verify';
+  return 'deliver';
+}
+
+const CANNOT = 'This machine cannot be made as ordered.';
+
+/** Once a login was seen, only the platform's answer decides: the deadline no longer matters. */
+function givenUp(record: ContractRecord, world: World, policy: Policy, now: number): Decision | undefined {
+  if (record.order.problem !== undefined) {
+    return { kind: 'goal', goal: 'remove', reason: 'failed', why: record.order.problem, publicReason: record.order.problem };
+  }
+  const permanent = [record.tries.create, record.tries.verify].find((tries) => tries?.kind === 'permanent');
+  if (permanent !== undefined) {
+    const { text, publicText } = permanent;
+    return { kind: 'goal', goal: 'remove', reason: 'failed', why: text, publicReason: publicText ?? CANNOT };
+  }
+  if (record.tries.create?.kind === 'capacity') {
+    return { kind: 'goal', goal: 'remove', reason: 'handed-back', why: 'the backend has no room; pool mates may take it' };
+  }
+  const ready = record.machine === 'made' && (record.verified || !world.can.needsLogin);
+  if (ready || world.clockSuspect === true || now < record.deadlineAt) return undefined;
+  return {
+    kind: 'goal',
+    goal: 'remove',
+    reason: 'failed',
+    why: `not ready within ${Math.round(policy.deliverWithinMs / 60_000)} minutes`,
+    publicReason: 'The machine could not be made in time.',
+  };
+}
+
+function keep(record: ContractRecord, world: World, now: number): Decision {
+  if (record.sealedPassword !== undefined) {
+    const next = attempt(record, 'credential', now, 'the platform does not have the password yet');
+    if (next.kind === 'step') return next;
+  }
+  if (record.claimed) {
+    const next = attempt(record, 'release', now, 'delivered: the lock is of no more use');
+    if (next.kind === 'step') return next;
+  }
+  if (shouldStart(record, world)) {
+    const due = startDueAt(record, now);
+    if (due > now) return { kind: 'wait', until: due, why: 'it keeps going off: it is started again later' };
+    return { kind: 'step', step: 'start', why: 'it should run, and is off' };
+  }
+  return { kind: 'wait', ...nextTry(record, now), why: 'the contract runs' };
+}
+
+function shouldStart(record: ContractRecord, world: World): boolean {
+  if (!world.can.start) return false;
+  return world.power === 'stopped' || (world.power === undefined && record.power === 'stopped');
+}
+
+function stop(record: ContractRecord, world: World, now: number): Decision {
+  if (!world.can.stop) return { kind: 'wait', why: 'paused by the platform, but this backend cannot stop a machine: it keeps running' };
+  const off = world.power === 'stopped' || (world.power === undefined && record.power === 'stopped');
+  if (off || world.power === 'absent') return { kind: 'wait', why: 'paused by the platform' };
+  return attempt(record, 'stop', now, 'paused by the platform');
+}
+
+function remove(record: ContractRecord, world: World, policy: Policy, now: number): Decision {
+  const wanted = toRemove(record, world, policy);
+  if (wanted.length === 0) return { kind: 'close', why: `removed: ${record.why}` };
+  const possible = wanted.map((step) => attempt(record, step, now, WHY_REMOVE[step]));
+  const ready = possible.find((decision) => decision.kind === 'step');
+  if (ready !== undefined) return ready;
+  const until = Math.min(...possible.map((decision) => (decision.kind === 'wait' ? (decision.until ?? Infinity) : Infinity)));
+  return { kind: 'wait', until, why: `${wanted.join(', ')} will be tried again` };
+}
+
+type RemoveStep = 'claim' | 'fail' | 'destroy' | 'terminate' | 'release';
+const WHY_REMOVE: Record<RemoveStep, string> = {
+  claim: 'only the holder of the lock may report a failure',
+  fail: 'the platform is told why there will be no machine',
+  destroy: 'nothing of it may stay',
+  terminate: 'the platform is told that the machine is gone',
+  release: 'the lock is of no more use',
+};
+
+function toRemove(record: ContractRecord, world: World, policy: Policy): RemoveStep[] {
+  const wanted: RemoveStep[] = [];
+  const owesFailure = record.reason === 'failed' && !record.failReported;
+  // The report comes first: the refund should not wait for a backend that may be the very thing that is broken.
+  if (owesFailure) wanted.push((world.lockLeftMs ?? 0) <= policy.lockMarginMs ? 'claim' : 'fail');
+  if (record.machine === 'made' || record.machine === 'maybe') wanted.push('destroy');
+  const machineGone = record.machine === 'none' || record.machine === 'gone';
+  if (record.reason === 'cancelled' && !record.terminateReported && machineGone) wanted.push('terminate');
+  if (record.claimed && !owesFailure && machineGone) wanted.push('release');
+  return wanted;
+}
+
+function attempt(record: ContractRecord, step: Step, now: number, why: string): Decision {
+  const due = dueAt(record, step, now);
+  if (due <= now) return { kind: 'step', step, why };
+  return { kind: 'wait', until: due, why: `${step} failed (${record.tries[step]?.text ?? ''}); it is tried again` };
+}
+
+function nextTry(record: ContractRecord, now: number): { until?: number } {
+  const times = (Object.keys(record.tries) as Step[]).map((step) => dueAt(record, step, now)).filter((time) => time > now);
+  return times.length === 0 ? {} : { until: Math.min(...times) };
+}

@@ -1,0 +1,177 @@
+import type { ContractId, ExternalId, OperationId, TargetName } from '../ports/ids.ts';
+import type { Step } from './steps.ts';
+
+/**
+ * Where a contract is going.
+ *
+ * | goal | meaning | next |
+ * |---|---|---|
+ * | deliver | the machine is to be made and handed over | keep, remove |
+ * | keep | handed over, should run | stop, remove |
+ * | stop | paused by the platform: off, but whole | keep, remove |
+ * | remove | the machine must go, and what is owed must be said | (closed) |
+ */
+export type Goal = 'deliver' | 'keep' | 'stop' | 'remove';
+
+/**
+ * Why a contract is being removed, which decides what is owed to the platform.
+ *
+ * | reason | who decided | owed |
+ * |---|---|---|
+ * | cancelled | platform | terminated |
+ * | expired | platform | nothing |
+ * | failed | we: a permanent error or the deadline | provisioning_failed |
+ * | handed-back | we: no capacity; pool mates may take it | release of the lock |
+ * | lost | another agent holds the lock, or has delivered | nothing |
+ * | dead | the contract ended before it was delivered | nothing |
+ */
+export type RemoveReason = 'cancelled' | 'expired' | 'failed' | 'handed-back' | 'lost' | 'dead';
+
+/** What was ordered, as plain data; the tenant's words in it have been cleaned. */
+export interface OrderData {
+  readonly offering: string;
+  readonly sshKey: string;
+  readonly cpuCores?: number;
+  readonly memoryMb?: number;
+  readonly storageGb?: number;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly postProvisionScript?: string;
+  /** Why this order can never be met, in words for the tenant: it is reported as failed before anything is made. */
+  readonly problem?: string;
+}
+
+/** The machine as last seen: what the tenant was, or will be, told. Never holds a password. */
+export interface InstanceData {
+  readonly externalId: ExternalId;
+  readonly ipv4?: string;
+  readonly ipv6?: string;
+  readonly publicIp?: string;
+  readonly ssh?: { readonly host: string; readonly port: number; readonly user: string };
+  readonly additionalDetails?: string;
+}
+
+export type FailureKind =
+  | 'retry'
+  | 'throttled'
+  | 'capacity'
+  | 'permanent'
+  | 'config'
+  | 'unknown-outcome'
+  | 'not-ours'
+  /** Stopped by our own shutdown; says nothing about the backend. */
+  | 'parked';
+
+/** How often a step was tried since it last succeeded. */
+export interface Tries {
+  readonly count: number;
+  readonly lastAt: number;
+  readonly kind: FailureKind;
+  /** For the operator. */
+  readonly text: string;
+  /** For the tenant. */
+  readonly publicText?: string;
+  /** How long the other side asked us to wait. */
+  readonly retryAfterMs?: number;
+}
+
+/** Everything this host knows about one contract. Plain JSON; changed only by `apply`. */
+export interface ContractRecord {
+  readonly contract: ContractId;
+  readonly target: TargetName;
+  readonly operation: OperationId;
+  readonly order: OrderData;
+  readonly admittedAt: number;
+  /** After this the platform is told that it failed. */
+  readonly deadlineAt: number;
+
+  readonly goal: Goal;
+  readonly goalSince: number;
+  readonly reason?: RemoveReason;
+  /** For the operator: what led to the goal. */
+  readonly why: string;
+  /** What the platform and the tenant are told when it failed. */
+  readonly publicReason?: string;
+
+  /** The lock was taken at least once and not given back since. */
+  readonly claimed: boolean;
+  /** The platform has `provisioning`. */
+  readonly announced: boolean;
+  /** `maybe`: a create was begun and its outcome is not known to be nothing. */
+  readonly machine: 'none' | 'maybe' | 'made' | 'gone';
+  readonly instance?: InstanceData;
+  readonly handles: Readonly<Record<string, string>>;
+  readonly verified: boolean;
+  readonly hostKey?: string;
+  /** The report `provisioned` was sent at least once, and nobody knows that it did not arrive. */
+  readonly maybeDelivered: boolean;
+  /** The platform has `provisioned`. */
+  readonly delivered: boolean;
+  readonly deliveredAt?: number;
+  /** The platform has `provisioning_failed`. */
+  readonly failReported: boolean;
+  readonly terminateReported: boolean;
+  /** Last power state that a step of ours brought about. */
+  readonly power?: 'running' | 'stopped';
+  /** Starts of ours in a row, with less than an hour between them: more than a few are a crash loop. */
+  readonly starts?: { readonly count: number; readonly lastAt: number };
+  readonly endsAt?: number;
+
+  /** A root password that the platform does not have yet, sealed with a key that is not in the ledger. */
+  readonly sealedPassword?: string;
+
+  /** Intent without outcome: after a restart, its outcome is unknown. */
+  readonly running?: {
+    readonly step: Step;
+    readonly attempt: number;
+    readonly at: number;
+    /** What was known before, should it turn out that nothing happened. */
+    readonly before: { readonly machine: ContractRecord['machine']; readonly maybeDelivered: boolean };
+  };
+  readonly tries: Readonly<Partial<Record<Step, Tries>>>;
+  readonly closedAt?: number;
+  /** Latest last; bounded. */
+  readonly history: readonly HistoryEntry[];
+}
+
+export interface HistoryEntry {
+  readonly at: number;
+  readonly event: ContractEvent;
+}
+
+/** What is journalled. Each entry changes one record, by `apply`. */
+export type ContractEvent =
+  | {
+      readonly type: 'admitted';
+      readonly target: TargetName;
+      readonly operation: OperationId;
+      readonly order: OrderData;
+      readonly deadlineAt: number;
+    }
+  | { readonly type: 'intent'; readonly step: Step; readonly attempt: number }
+  | {
+      readonly type: 'done';
+      readonly step: Step;
+      readonly instance?: InstanceData;
+      readonly hostKey?: string;
+      readonly sealedPassword?: string;
+      /** What was special about it, for the time line. */
+      readonly note?: string;
+    }
+  | {
+      readonly type: 'failed';
+      readonly step: Step;
+      readonly kind: FailureKind;
+      readonly text: string;
+      readonly publicText?: string;
+      readonly retryAfterMs?: number;
+      /** The side effect certainly did not happen, or was certainly undone. */
+      readonly nothingHappened?: true;
+    }
+  | { readonly type: 'handle'; readonly key: string; readonly value: string }
+  | { readonly type: 'goal'; readonly goal: Goal; readonly why: string; readonly reason?: RemoveReason; readonly publicReason?: string }
+  /** The platform turned out not to have what it was told: say it again. */
+  | { readonly type: 'unannounced'; readonly why: string }
+  | { readonly type: 'ends'; readonly endsAt: number }
+  | { readonly type: 'instance'; readonly instance: InstanceData }
+  | { readonly type: 'reappeared' }
+  | { readonly type: 'closed'; readonly why: string };

@@ -1,0 +1,36 @@
+/**
+ * The steps of a contract's life, each a side effect that is journalled before and after.
+ *
+ * | step | side effect | repeatable because |
+ * |---|---|---|
+ * | claim | takes or renews the platform's lock | the lock is ours or it is not |
+ * | announce | reports `provisioning` | "already there" is an answer |
+ * | create | makes the machine | one operation id, converging plugin |
+ * | verify | looks whether a login would be accepted | changes nothing |
+ * | deliver | reports `provisioned` with the details | "already there" is an answer |
+ * | credential | hands the sealed root password to the platform, which encrypts it for the tenant | last write wins |
+ * | release | gives the lock back | "not held" is an answer |
+ * | fail | reports `provisioning_failed` | a no-op once the contract is closed |
+ * | destroy | removes the machine | absent stays absent |
+ * | terminate | reports `terminated` | may be repeated |
+ * | stop, start | power | the state asked for stays the state |
+ */
+export type Step =
+  | 'claim'
+  | 'announce'
+  | 'create'
+  | 'verify'
+  | 'deliver'
+  | 'credential'
+  | 'release'
+  | 'fail'
+  | 'destroy'
+  | 'terminate'
+  | 'stop'
+  | 'start';
+
+/** Steps that owe the platform something: they are repeated until it has it. */
+export const REPORTS: ReadonlySet<Step> = new Set<Step>(['announce', 'deliver', 'credential', 'fail', 'terminate']);
+
+/** Steps that act on the backend. */
+export const BACKEND_STEPS: ReadonlySet<Step> = new Set<Step>(['create', 'verify', 'destroy', 'stop', 'start']);

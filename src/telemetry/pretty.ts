@@ -1,0 +1,14 @@
+import pinoPretty from 'pino-pretty';
+import type { LineSink } from './log.ts';
+
+/** Turns JSON lines into lines for people; for a terminal only. A stream in this thread: worker transports lose the last lines of a crash. */
+export function prettySink(out: { write(text: string): unknown }, colors: 'on' | 'off'): LineSink {
+  const format = pinoPretty.prettyFactory({
+    colorize: colors === 'on',
+    translateTime: 'SYS:HH:MM:ss.l',
+    messageKey: 'msg',
+    timestampKey: 'time',
+    singleLine: true,
+  });
+  return { write: (line) => void out.write(format(line)) };
+}

@@ -1,0 +1,174 @@
+import { openSandbox } from '../../provisioners/sandbox/provisioner.ts';
+import { sandboxSettings } from '../../provisioners/sandbox/schema.ts';
+import { cheapSignature } from '../../simulators/platform/verify.ts';
+import { Agent, type AgentSettings } from '../../src/agent/index.ts';
+import type { Guest, SshProbe } from '../../src/guest/index.ts';
+import { Ledger, openLedger } from '../../src/ledger/index.ts';
+import { createBudget } from '../../src/platform/budget.ts';
+import { createPlatformClient } from '../../src/platform/client.ts';
+import type { Transport } from '../../src/platform/transport.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import type { Disk } from '../../src/ports/disk.ts';
+import type { AgentId, TargetName } from '../../src/ports/ids.ts';
+import type { Log } from '../../src/ports/log.ts';
+import type { SandboxTransport } from '../../provisioners/sandbox/transport.ts';
+import type { ModelDisk } from './model-disk.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+export interface ProcessOptions {
+  readonly time: VirtualTime;
+  readonly random: SeededRandom;
+  readonly disk: ModelDisk;
+  readonly agentKey: string;
+  readonly providerPubkey: string;
+  readonly platform: Transport;
+  readonly sandbox: SandboxTransport;
+  readonly probe: (host: string, port: number, key: string) => SshProbe;
+  readonly settings: AgentSettings;
+  readonly log: Log;
+  /** ms by which this host's wall clock differs from the world's. */
+  readonly wallOffset: () => number;
+}
+
+/**
+ * One life of the agent: the real daemon on gated ports. `kill` is SIGKILL: from that moment no port call of it ends, no timer
+ * fires, and nothing that it still has in memory reaches anything.
+ */
+export class AgentProcess {
+  readonly #options: ProcessOptions;
+  #alive = true;
+  /** Port calls so far; crash points are named by this number. */
+  calls = 0;
+  /** Kills the process at this port call, before or after it took effect. */
+  killAt: { readonly call: number; readonly when: 'before' | 'after' } | undefined;
+  agent: Agent | undefined;
+  ledger: Ledger | undefined;
+  /** Why it could not start. */
+  startError: unknown;
+
+  constructor(options: ProcessOptions) {
+    this.#options = options;
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  async start(): Promise<void> {
+    const { agentKey, providerPubkey, settings, random, log } = this.#options;
+    const clock = this.#clock();
+    const agentId = agentKey as AgentId;
+    try {
+      this.ledger = await openLedger({ disk: this.#disk(), directory: '/state/ledger', clock, log });
+    } catch (error) {
+      this.startError = error;
+      return;
+    }
+    const transport = this.#gate(this.#options.platform);
+    const platform = createPlatformClient({
+      transport,
+      signer: { publicKey: agentId, header: 'X-Agent-Pubkey', sign: (message) => cheapSignature(agentKey, message) },
+      providerPubkey,
+      clock,
+      random,
+      budget: createBudget({ clock, limits: { read: 100_000, write: 100_000 } }),
+      log,
+    });
+    const provisioner = openSandbox({
+      transport: this.#gate(this.#options.sandbox),
+      deps: { agent: agentId, target: 'sandbox', clock, random, log },
+      settings: sandboxSettings.parse({ socket_path: '/simulated' }),
+    });
+    this.agent = new Agent({
+      agent: agentId,
+      settings,
+      clock,
+      random,
+      log,
+      ledger: this.ledger,
+      platform,
+      guest: this.#guest(),
+      vault: { seal: (text) => Buffer.from(text).toString('base64'), open: (text) => Buffer.from(text, 'base64').toString() },
+      targets: [{ name: 'sandbox' as TargetName, type: 'sandbox', provisioner }],
+      clockSkewMs: () => platform.skew()?.skewMs,
+    });
+    this.agent.start();
+  }
+
+  kill(): void {
+    this.#alive = false;
+  }
+
+  /** SIGTERM: ends by itself, then the process is gone. */
+  async stop(graceMs: number): Promise<void> {
+    await this.agent?.stop(graceMs);
+    await this.ledger?.close();
+    this.#alive = false;
+  }
+
+  #clock(): Clock {
+    const { time, wallOffset } = this.#options;
+    return {
+      now: () => time.now() + wallOffset(),
+      monotonic: () => time.monotonic(),
+      after: (ms, fn) => time.after(ms, () => this.#alive && fn()),
+    };
+  }
+
+  #guest(): Guest {
+    const probe = this.#gate(async (target: { host: string; port: number; sshKey: string }) =>
+      this.#options.probe(target.host, target.port, target.sshKey),
+    );
+    return { probeSsh: (target) => probe(target) };
+  }
+
+  #disk(): Disk {
+    const { disk } = this.#options;
+    return {
+      ensureDirectory: this.#gate(() => disk.ensureDirectory()),
+      read: this.#gate((path) => disk.read(path)),
+      list: this.#gate((path) => disk.list(path)),
+      replace: this.#gate((path: string, bytes: Uint8Array) => disk.replace(path, bytes)),
+      truncate: this.#gate((path: string, length: number) => disk.truncate(path, length)),
+      remove: this.#gate((path) => disk.remove(path)),
+      lock: this.#gate((path) => disk.lock(path)),
+      openAppend: this.#gate(async (path: string) => {
+        const file = await disk.openAppend(path);
+        return {
+          append: this.#gate((bytes: Uint8Array) => file.append(bytes)),
+          sync: this.#gate(() => file.sync()),
+          close: this.#gate(() => file.close()),
+        };
+      }),
+    };
+  }
+
+  /** A port call that a dead process never makes, and whose answer a dead process never gets. */
+  #gate<Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>): (...args: Args) => Promise<Result> {
+    return async (...args) => {
+      if (!this.#alive) return NEVER;
+      const number = ++this.calls;
+      if (this.killAt?.call === number && this.killAt.when === 'before') {
+        this.kill();
+        return NEVER;
+      }
+      const outcome = await settled(call(...args));
+      if (this.killAt?.call === number) this.kill();
+      if (!this.#alive) return NEVER;
+      if (outcome.ok) return outcome.value;
+      throw outcome.error;
+    };
+  }
+}
+
+const NEVER: Promise<never> = new Promise(() => {});
+
+type Settled<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
+
+function settled<T>(promise: Promise<T>): Promise<Settled<T>> {
+  return promise.then(
+    (value): Settled<T> => ({ ok: true, value }),
+    (error: unknown): Settled<T> => ({ ok: false, error }),
+  );
+}
