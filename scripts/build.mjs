@@ -1,33 +1,26 @@
-// Builds dist/main.js: the whole command line as one ES module that runs without node_modules.
+// Builds dist/main.js: the whole command line as one file that runs without node_modules, and beside it the licenses of what is in it.
 //
 //   node scripts/build.mjs [--entry src/main.ts] [--out dist/main.js]
 //
-// Not minified: the file is read by operators, and an uncaught error prints the line it was thrown from.
-import { chmod, mkdir, readFile, rename, rm } from 'node:fs/promises';
+// Not minified, and no source map: the file is read by operators, and an uncaught error prints the line it was thrown from.
+import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { thirdPartyLicenses } from './licenses.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const { values } = parseArgs({ options: { entry: { type: 'string' }, out: { type: 'string' } } });
 const entry = resolve(root, values.entry ?? 'src/main.ts');
 const out = resolve(root, values.out ?? 'dist/main.js');
 const { version, engines } = JSON.parse(await readFile(resolve(root, 'package.json'), 'utf8'));
-
-/** What CommonJS packages expect to find in their module scope. */
-const COMMONJS_SCOPE = [
-  "import { createRequire as __createRequire } from 'node:module';",
-  "import { fileURLToPath as __fileURLToPath } from 'node:url';",
-  'const require = __createRequire(import.meta.url);',
-  'const __filename = __fileURLToPath(import.meta.url);',
-  "const __dirname = __fileURLToPath(new URL('.', import.meta.url));",
-].join('\n');
+const floor = /\d+(\.\d+)*/.exec(engines.node)[0];
 
 /**
  * Loads built-in modules when the code that uses them first runs. esbuild hoists `import ... from 'node:x'` out of lazily
- * loaded code to the top of the file; then even `--version` would wait for http, tls, zlib and worker_threads.
+ * loaded code to the top of the file; then even `--help` would wait for http, tls, zlib and worker_threads.
  */
 const lazyBuiltins = {
   name: 'lazy-builtins',
@@ -42,32 +35,74 @@ const lazyBuiltins = {
   },
 };
 
-// The old file stays whole until the new one is: somebody may be running it.
-const unfinished = `${out}.${process.pid}.tmp`;
-await mkdir(dirname(out), { recursive: true });
 try {
-  await build({
+  const { outputFiles, metafile } = await bundle();
+  await mkdir(dirname(out), { recursive: true });
+  await replace(
+    join(dirname(out), 'THIRD-PARTY-LICENSES.txt'),
+    await thirdPartyLicenses(root, Object.keys(metafile.inputs)),
+    0o644,
+  );
+  await replace(out, await executable(outputFiles[0].text), 0o755);
+} catch (error) {
+  // esbuild has printed what is wrong with the sources; anything else is ours.
+  if (!Array.isArray(error.errors)) throw error;
+  process.exitCode = 1;
+}
+
+function bundle() {
+  return build({
     entryPoints: [entry],
-    outfile: unfinished,
     absWorkingDir: root,
     bundle: true,
+    write: false,
+    metafile: true,
     platform: 'node',
+    // The only format with a top-level await; the launcher makes a function of it.
     format: 'esm',
-    target: `node${/\d+(\.\d+)*/.exec(engines.node)[0]}`,
+    target: `node${floor}`,
     // ssh2's native parts are optional: without them it runs in pure JavaScript.
-    external: ['*.node'],
+    external: ['*.node', 'cpu-features'],
     define: { __DC_VERSION__: JSON.stringify(version) },
-    banner: { js: `#!/usr/bin/env node\n// dc-agent ${version}\n${COMMONJS_SCOPE}` },
-    legalComments: 'inline',
+    // All of them are in THIRD-PARTY-LICENSES.txt.
+    legalComments: 'none',
     plugins: [lazyBuiltins],
     logLevel: 'warning',
     logOverride: { 'require-resolve-not-external': 'silent' },
   });
-  await chmod(unfinished, 0o755);
-  await rename(unfinished, out);
-} catch (error) {
-  await rm(unfinished, { force: true });
-  // esbuild has printed what is wrong with the sources; anything else is ours.
-  if (!Array.isArray(error.errors)) throw error;
-  process.exitCode = 1;
+}
+
+/** @param {string} program */
+async function executable(program) {
+  if (program.includes('*@/'))
+    throw new Error('the program contains *@/, which stands for the end of a comment: choose another mark');
+  const launcher = await readFile(resolve(root, 'scripts/launcher.cjs'), 'utf8');
+  const head = launcher.replace('__NODE_FLOOR__', floor).replace('__DC_VERSION__', version);
+  return `#!/usr/bin/env node\n// dc-agent ${version}\n${head}\n/*program\n${ascii(program).replaceAll('*/', '*@/')}*/\n`;
+}
+
+/**
+ * One letter beyond ASCII makes the engine keep the whole source in two bytes a letter. esbuild escapes them everywhere but in
+ * comments, where they may go.
+ */
+function ascii(program) {
+  return program.replaceAll(/^.*[^\0-\x7f].*$/gm, (line) => {
+    const comment = line.search(/\/\/|\/?\*/);
+    if (comment === -1 || /[^\0-\x7f]/.test(line.slice(0, comment)))
+      throw new Error(`not ASCII, and no comment: ${line}`);
+    return line.replaceAll(/[^\0-\x7f]/g, '?');
+  });
+}
+
+/** The old file stays whole until the new one is: somebody may be running it. */
+async function replace(file, text, mode) {
+  const unfinished = `${file}.${process.pid}.tmp`;
+  try {
+    await writeFile(unfinished, text);
+    await chmod(unfinished, mode);
+    await rename(unfinished, file);
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
+  }
 }

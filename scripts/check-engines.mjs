@@ -10,11 +10,13 @@ const root = resolve(process.argv[2] ?? resolve(dirname(fileURLToPath(import.met
 const { engines } = JSON.parse(await readFile(resolve(root, 'package.json'), 'utf8'));
 const { packages } = JSON.parse(await readFile(resolve(root, 'package-lock.json'), 'utf8'));
 
-const floor = minVersion(engines.node);
+const floor = minVersion(engines.node).version;
 const refusing = Object.entries(packages)
   // The lockfile lists other machines' binaries too; the range is what counts, so they are held to it as well.
   .filter(([path, { engines: wants }]) => path !== '' && wants?.node && !satisfies(floor, wants.node))
-  .map(([path, { version, engines: wants }]) => `${path.replace(/^.*node_modules\//, '')} ${version} wants ${wants.node}`);
+  .map(
+    ([path, { version, engines: wants }]) => `${path.replace(/^.*node_modules\//, '')} ${version} wants ${wants.node}`,
+  );
 
 for (const line of refusing) console.error(line);
 if (refusing.length > 0) console.error(`${refusing.length} packages do not admit Node ${floor}`);

@@ -10,7 +10,8 @@ if (wanted === undefined) throw new Error('package-lock.json is missing: this is
 
 const stale = Object.entries(wanted).find(
   // Optional packages are for other machines too: npm leaves those out.
-  ([path, entry]) => path !== '' && installed?.[path]?.version !== entry.version && !(entry.optional && !installed?.[path]),
+  ([path, entry]) =>
+    path !== '' && installed?.[path]?.version !== entry.version && !(entry.optional && !installed?.[path]),
 );
 if (installed === undefined) console.log('nothing is installed');
 else if (stale !== undefined) console.log(`${stale[0]} is not the one of package-lock.json`);

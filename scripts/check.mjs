@@ -1,6 +1,8 @@
-// Everything that is checked without running the program: types, lint, format, dead code, dependencies' engines.
+// Everything that is checked without running the program.
 //
 //   npm run check [-- types|lint|format|dead-code|engines ...]
+//
+// `lint` holds the direction of imports too, and forbids circles: tools/lint/arrows.js draws the arrows.
 //
 // Every check runs, also after one has failed; what a failed one printed is shown.
 import { spawn } from 'node:child_process';

@@ -60,7 +60,9 @@ describe('a request is judged in the order of the server', () => {
     const { make, answer } = setting();
     expect(answer(make({ headers: { 'content-type': undefined }, body: '{' })).status).toBe(415);
     expect(answer(make({ headers: { 'content-type': 'text/plain' } })).status).toBe(415);
-    expect(answer(make({ headers: { 'content-type': 'application/merge-patch+json; charset=utf-8' } })).status).toBe(200);
+    expect(answer(make({ headers: { 'content-type': 'application/merge-patch+json; charset=utf-8' } })).status).toBe(
+      200,
+    );
     const broken = answer(make({ body: '{' }));
     expect(broken.status).toBe(400);
     expect(broken.text).toMatch(/^parse request payload error: /);
@@ -133,9 +135,7 @@ describe('delegations', () => {
     if (how === 'unknown') story.core.agents.delete(story.agent.key);
     const answer = story.agent.send('GET', `/providers/${story.provider}/contracts/pending-provision`);
     expect(answer.status).toBe(401);
-    expect(answer.text).toBe(
-      `Invalid signature: No active delegation found for agent key '${story.agent.key}'`,
-    );
+    expect(answer.text).toBe(`Invalid signature: No active delegation found for agent key '${story.agent.key}'`);
   });
 
   test('a provider key cannot stand in for an agent key, nor an agent key for a provider key', () => {

@@ -1,11 +1,11 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { systemClock } from '../../src/ports/clock.ts';
 import { systemRandom } from '../../src/ports/random.ts';
 import { type CoreOptions, createPlatformCore, type PlatformCore } from './core.ts';
 import { startPlatformServer } from './http.ts';
+import { shiftedClock } from './manual-clock.ts';
 
 export interface DevPlatformOptions {
   readonly host?: string;
@@ -33,14 +33,15 @@ export interface DevPlatform {
   readonly howToRent: string;
   readonly howToCancel: string;
   readonly core: PlatformCore;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Starts a platform to play with, on loopback unless told. Undoes what it began when it cannot finish. */
 export async function startDevPlatform(options: DevPlatformOptions = {}): Promise<DevPlatform> {
   const { host = '127.0.0.1', port = 0, seedOffering: provisionerType = 'sandbox' } = options;
+  const clock = shiftedClock(systemClock);
   const core = createPlatformCore({
-    clock: systemClock,
+    clock,
     random: systemRandom,
     // One person plays every tenant here, with any key as often as they like.
     options: { ...options.options, settings: { requireVerifiedEmail: false, ...options.options?.settings } },
@@ -56,7 +57,7 @@ export async function startDevPlatform(options: DevPlatformOptions = {}): Promis
   });
   const setupToken = admin.token(pool);
 
-  const server = await startPlatformServer({ core, host, port, admin: true });
+  const server = await startPlatformServer({ core, host, port, admin: { advance: (ms) => clock.advance(ms) } });
   try {
     const keys = await writeKey(options.keyDirectory, provider.seed);
     const adminUrl = `${server.url}/__admin`;
@@ -84,30 +85,6 @@ export async function startDevPlatform(options: DevPlatformOptions = {}): Promis
     await server.close();
     throw error;
   }
-}
-
-/** The command by itself: starts, prints (`--json`: one object on one line), and runs until the signal is aborted. */
-export async function runPlatformSimulator(
-  args: readonly string[],
-  io: { out(line: string): void; signal: AbortSignal },
-): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { port: { type: 'string' }, 'seed-offering': { type: 'string' }, json: { type: 'boolean' } },
-  });
-  const port = Number(values.port ?? 0);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new Error(`--port: expected a number from 0 to 65535, got "${values.port}"`);
-  }
-  const seedOffering = values['seed-offering'];
-  const running = await startDevPlatform({ port, ...(seedOffering === undefined ? {} : { seedOffering }) });
-  const { core: _, close, ...facts } = running;
-  if (values.json) io.out(JSON.stringify(facts));
-  else for (const [name, value] of Object.entries(facts)) io.out(`${name}: ${value}`);
-  if (!io.signal.aborted) {
-    await new Promise<void>((resolve) => io.signal.addEventListener('abort', () => resolve(), { once: true }));
-  }
-  await close();
 }
 
 function curl(url: string, body: string): string {

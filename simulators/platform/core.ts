@@ -59,7 +59,7 @@ export interface PlatformCore {
   readonly clock: Clock;
   readonly settings: Settings;
   readonly quirks: Quirks;
-  /** The live rows; tests may read and bend them. Replaced as a whole by `restoreBackup`, so do not keep hold of it. */
+  /** The live rows; tests may read and bend them. Replaced as a whole by `restore`, so do not keep hold of it. */
   readonly state: State;
   readonly contracts: State['contracts'];
   readonly agents: State['agents'];
@@ -76,9 +76,9 @@ export interface PlatformCore {
   resetEvent(provider: string): string | undefined;
   onExchange(listener: (exchange: Exchange) => void): Cancel;
   /** A deep copy of every row; slow. */
-  snapshot(): State;
-  /** The server goes back to an earlier day, as after a restored backup. */
-  restoreBackup(snapshot: State): void;
+  backup(): State;
+  /** The server starts again from an earlier day's rows: what came later is forgotten, and its timers start over. */
+  restore(backup: State): void;
 }
 
 export function createPlatformCore(deps: { clock: Clock; random: Random; options?: CoreOptions }): PlatformCore {
@@ -144,9 +144,12 @@ export function createPlatformCore(deps: { clock: Clock; random: Random; options
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    snapshot: () => structuredClone(platform.state),
-    restoreBackup(snapshot) {
-      platform.state = structuredClone(snapshot);
+    backup: () => structuredClone(platform.state),
+    restore(backup) {
+      const now = clock.now();
+      // Both timers fire at once when the server starts, and nothing ran while it was down.
+      platform.state = { ...structuredClone(backup), nextSweepAt: now, nextCleanupAt: now };
+      dispatcher.forgetRates();
     },
   };
 }

@@ -26,8 +26,9 @@ export function sealCredentials(tenantKeyHex: string, contractId: string, passwo
 export function openCredentials(envelope: string, tenantSeed: Uint8Array, contractId: string): string {
   const fields: unknown = JSON.parse(envelope);
   const version = field(fields, 'version');
-  if (version !== 1 && version !== 2)
-    throw new Error(`Expected a credential envelope of version 1 or 2, got ${version}`);
+  if (version !== 1 && version !== 2) {
+    throw new Error(`Expected a credential envelope of version 1 or 2, got ${String(version)}`);
+  }
   const secret = clamp(createHash('sha512').update(tenantSeed).digest().subarray(0, 32));
   const shared = x25519.getSharedSecret(secret, bytes(fields, 'ephemeral_pubkey'));
   const key = deriveKey(version === 2 ? LABEL_V2 : LABEL_V1, shared);

@@ -14,13 +14,15 @@ export interface Dispatcher {
   dispatch(request: PlatformRequest): Answer;
   /** Straight to a route's handler, past transport and signature, for the admin interface. Throws Refusal. */
   invoke(name: RouteName, call: { key: string; params?: Record<string, string>; body?: object }): unknown;
+  /** Rate limits live in the server's memory: a restart forgets them. */
+  forgetRates(): void;
 }
 
 /** Order: cross-origin filter, rate limit, route, authentication, content type, JSON, handler. */
 export function createDispatcher(platform: Platform): Dispatcher {
   const findRoute = createRouter<Route & { readonly name: RouteName }>(ROUTES);
   const byName = new Map<RouteName, Route>(ROUTES.map((route) => [route.name, route]));
-  const rateLimit = createRateLimit();
+  let rateLimit = createRateLimit();
 
   const match = (request: PlatformRequest) => {
     const path = request.path.split('?', 1)[0] ?? '';
@@ -64,6 +66,9 @@ export function createDispatcher(platform: Platform): Dispatcher {
       const { success, data, error } = JSON.parse(answer.body);
       if (success !== true) throw new Refusal(String(error));
       return data;
+    },
+    forgetRates() {
+      rateLimit = createRateLimit();
     },
   };
 }

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { handleAdmin } from './admin-http.ts';
+import { type AdminHandler, type AdminPowers, createAdminHandler } from './admin-http.ts';
 import type { Answer } from './answers.ts';
 import type { Outcome, PlatformCore, PlatformRequest } from './core.ts';
 import { firstHalf } from './faults.ts';
@@ -9,7 +9,7 @@ export interface PlatformServer {
   /** Without a slash at the end. */
   readonly url: string;
   /** Cuts every connection and frees the port. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export interface ServerOptions {
@@ -17,13 +17,14 @@ export interface ServerOptions {
   readonly host?: string;
   /** 0 picks a free one. */
   readonly port?: number;
-  /** Serves /__admin: anyone who reaches the port may then do anything. */
-  readonly admin?: boolean;
+  /** Serves /__admin: anyone who reaches the port may then do anything. Closed unless given. */
+  readonly admin?: AdminPowers;
 }
 
 /** Serves a core over real HTTP/1.1, faults included: a dropped answer is a destroyed socket, a truncated one a short body. */
 export async function startPlatformServer(options: ServerOptions): Promise<PlatformServer> {
-  const { core, host = '127.0.0.1', port = 0, admin = false } = options;
+  const { core, host = '127.0.0.1', port = 0 } = options;
+  const admin = options.admin && createAdminHandler(core, options.admin);
   const server = createServer((request, response) => {
     serve(core, admin, request, response).catch((error: unknown) => {
       // A mistake of the simulator itself: it must show in the caller's log and not pass for behaviour of the platform.
@@ -55,11 +56,16 @@ export async function startPlatformServer(options: ServerOptions): Promise<Platf
   };
 }
 
-async function serve(core: PlatformCore, admin: boolean, raw: IncomingMessage, response: ServerResponse) {
+async function serve(
+  core: PlatformCore,
+  admin: AdminHandler | undefined,
+  raw: IncomingMessage,
+  response: ServerResponse,
+) {
   const request = await readRequest(raw);
   // The caller left in the middle of its request: the real server never sees such a request as a whole.
   if (!request) return;
-  if (admin && request.path.startsWith('/__admin/')) return send(response, handleAdmin(core, request));
+  if (admin && request.path.startsWith('/__admin/')) return send(response, admin(request));
   const admission = core.admit(request);
   await pause(core, admission.holdMs);
   const outcome = admission.process();

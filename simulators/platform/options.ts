@@ -97,12 +97,12 @@ export const REAL_SERVER: Quirks = {
 /** Everything cryptographic, so that simulations can put something cheap in its place. */
 export interface PlatformCrypto {
   /** The public key of a 32-byte seed, as hex. */
-  publicKeyOf(seedHex: string): string;
+  readonly publicKeyOf: (seedHex: string) => string;
   /** Whether 32 bytes are a usable public key at all; the real server answers 500 to those that are not. */
-  isPublicKey(publicKeyHex: string): boolean;
-  verify(publicKeyHex: string, message: Uint8Array, signatureHex: string): boolean;
+  readonly isPublicKey: (publicKeyHex: string) => boolean;
+  readonly verify: (publicKeyHex: string, message: Uint8Array, signatureHex: string) => boolean;
   /** Encrypts a password for the tenant; returns the envelope's JSON text. */
-  seal(tenantKeyHex: string, contractId: string, password: string, random: Random): string;
+  readonly seal: (tenantKeyHex: string, contractId: string, password: string, random: Random) => string;
 }
 
 /** What every part of the server's logic works on. `state` is replaced as a whole when a backup is restored. */

@@ -18,7 +18,7 @@ export interface SignedClient {
   readonly seed: string;
   readonly key: string;
   /** Returns the envelope's `data`; throws with the server's own words otherwise. `path` is below /api/v1. */
-  call(method: WireRequest['method'], path: string, body?: object): Promise<unknown>;
+  readonly call: (method: WireRequest['method'], path: string, body?: object) => Promise<unknown>;
 }
 
 export function createSignedClient(

@@ -1,6 +1,6 @@
-import type { Cancel, Clock } from '../../src/ports/clock.ts';
 import type { Random } from '../../src/ports/random.ts';
 import { type CoreOptions, createPlatformCore, type Outcome, type PlatformCore } from './core.ts';
+import { type MovableClock, manualClock } from './manual-clock.ts';
 import { cheapSigning, signRequest } from './sign.ts';
 import type { Contract, Offering, Pool } from './state.ts';
 import { cheapCrypto } from './verify.ts';
@@ -8,7 +8,7 @@ import { cheapCrypto } from './verify.ts';
 /** The least that a story about agents needs, for this folder's own tests: a provider, a pool, an agent in it, an offering. */
 export interface Story {
   readonly core: PlatformCore;
-  readonly clock: ManualClock;
+  readonly clock: MovableClock;
   readonly provider: string;
   readonly pool: Pool;
   readonly offering: Offering;
@@ -89,39 +89,6 @@ function read(outcome: Outcome): Answered {
   const { status, headers, body } = outcome.response;
   const envelope = headers['content-type']?.startsWith('application/json') ? JSON.parse(body) : {};
   return { status, text: body, success: envelope.success, data: envelope.data, error: envelope.error };
-}
-
-export interface ManualClock extends Clock {
-  /** Fires every timer that falls due on the way, in order. */
-  advance(ms: number): void;
-  timers(): number;
-}
-
-export function manualClock(start = 1_767_225_600_000): ManualClock {
-  let now = start;
-  let serial = 0;
-  const timers = new Map<number, { at: number; fn: () => void }>();
-  return {
-    now: () => now,
-    monotonic: () => now - start,
-    after(ms, fn): Cancel {
-      const id = serial++;
-      timers.set(id, { at: now + Math.max(0, ms), fn });
-      return () => void timers.delete(id);
-    },
-    advance(ms) {
-      const until = now + ms;
-      for (;;) {
-        const due = [...timers].filter(([, timer]) => timer.at <= until).sort((a, b) => a[1].at - b[1].at)[0];
-        if (!due) break;
-        timers.delete(due[0]);
-        now = Math.max(now, due[1].at);
-        due[1].fn();
-      }
-      now = until;
-    },
-    timers: () => timers.size,
-  };
 }
 
 /** mulberry32: small, fast, and the same on every machine. */

@@ -27,25 +27,15 @@ function timeOut(platform: Platform, contract: Contract, now: number): void {
   const { settings, quirks } = platform;
   const age = now - contract.statusUpdatedAt;
   const by = { actor: 'system', kind: 'system', at: now } as const;
-  switch (contract.status) {
-    case 'accepted':
-    case 'provisioning':
-      if (age > settings.provisioningTimeoutMs) failProvisioning(platform, contract, 'Provisioning timed out', now);
-      return;
-    case 'requested':
-    case 'pending': {
-      const limit = contract.status === 'requested' ? settings.requestedTimeoutMs : settings.pendingTimeoutMs;
-      if (age <= limit) return;
-      move(platform, contract, 'expired', { ...by, memo: 'Not accepted in time' });
-      if (!quirks.expiryKeepsMoney) refund(platform, contract, 1);
-      return;
-    }
-    case 'active':
-    case 'paused':
-      if (!quirks.neverExpires && contract.endAt > 0 && contract.endAt < now) move(platform, contract, 'expired', by);
-      return;
-    default:
-      return;
+  const { status } = contract;
+  if (status === 'accepted' || status === 'provisioning') {
+    if (age > settings.provisioningTimeoutMs) failProvisioning(platform, contract, 'Provisioning timed out', now);
+  } else if (status === 'requested' || status === 'pending') {
+    if (age <= (status === 'requested' ? settings.requestedTimeoutMs : settings.pendingTimeoutMs)) return;
+    move(platform, contract, 'expired', { ...by, memo: 'Not accepted in time' });
+    if (!quirks.expiryKeepsMoney) refund(platform, contract, 1);
+  } else if (status === 'active' || status === 'paused') {
+    if (!quirks.neverExpires && contract.endAt > 0 && contract.endAt < now) move(platform, contract, 'expired', by);
   }
 }
 

@@ -2,6 +2,7 @@ import type { ContractRecord } from '../lifecycle/index.ts';
 import { type HeartbeatAnswer, PlatformError } from '../platform/api.ts';
 import type { ContractId } from '../ports/ids.ts';
 import type { AgentDeps } from './deps.ts';
+import { ClockWatch } from './clock-watch.ts';
 import { Parked } from './failures.ts';
 import { healthLoop } from './health.ts';
 import { heartbeatLoop } from './heartbeat.ts';
@@ -41,6 +42,7 @@ export class Agent {
   readonly platform: PlatformView = { state: 'unknown' };
   readonly #workers = new Map<ContractId, Worker>();
   readonly #work: WorkList;
+  readonly #clockWatch: ClockWatch;
   readonly #loops: Loops;
   #phase: AgentPhase = 'starting';
   #draining = false;
@@ -49,6 +51,7 @@ export class Agent {
   constructor(deps: AgentDeps) {
     this.deps = deps;
     this.startedAt = deps.clock.now();
+    this.#clockWatch = new ClockWatch(deps.clock, deps.clockSkewMs);
     this.targets = deps.targets.map((target) => new Target(target, deps, () => this.#onFreeLane()));
     this.#work = new WorkList({
       deps,
@@ -56,6 +59,7 @@ export class Agent {
       admitting: () => this.#phase === 'running' && !this.#draining && deps.ledger.writeProblem === undefined,
       open: () => this.#openRecords(),
       begin: (contract, target, lane) => this.#begin(contract, target, lane),
+      onListedAgain: (contract) => this.#deliverAgain(contract),
     });
     this.#loops = this.#makeLoops();
   }
@@ -143,7 +147,7 @@ export class Agent {
       );
       return;
     }
-    this.#attach(record.contract, target).wake();
+    this.#attach(record.contract, target).resume();
   }
 
   #attach(contract: ContractId, target: Target, lane?: GiveBack): Worker {
@@ -151,11 +155,18 @@ export class Agent {
       contract,
       target,
       deps: this.deps,
+      clockWatch: this.#clockWatch,
       ...(lane === undefined ? {} : { lane }),
       onClosed: (closed) => this.#workers.delete(closed),
     });
     this.#workers.set(contract, worker);
     return worker;
+  }
+
+  /** What we handed over is in the work list: the platform went back to an older day, and must be told again. */
+  #deliverAgain(contract: ContractId): void {
+    const why = 'the platform lists it as work to be done, although it was handed over';
+    this.#workers.get(contract)?.enter([{ type: 'unannounced', why }, { type: 'goal', goal: 'deliver', why }], why);
   }
 
   #onReappeared(record: ContractRecord): void {
@@ -174,6 +185,7 @@ export class Agent {
       targets,
       workers: this.#workers,
       sightings,
+      clockWatch: this.#clockWatch,
       onReappeared: (record) => this.#onReappeared(record),
     };
     return {
@@ -224,6 +236,7 @@ export class Agent {
 
   #note(error: unknown, key: 'lastHeartbeatAt' | 'lastWorkListAt' | 'lastReconcileAt'): void {
     if (error === undefined) {
+      this.#clockWatch.confirm();
       this.platform.state = 'ok';
       delete this.platform.problem;
       this.platform[key] = this.deps.clock.now();

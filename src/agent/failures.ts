@@ -1,14 +1,23 @@
 import type { ContractEvent, Step } from '../lifecycle/index.ts';
 import { PlatformError } from '../platform/api.ts';
 import { isProvisionerError } from '../provisioner/errors.ts';
+import { redactText } from '../telemetry/redact.ts';
 
 /** The work was stopped by us: shutdown, a lost lock, a changed goal. The text says which. */
 export class Parked extends Error {
   override readonly name = 'Parked';
 }
 
-/** What a step's failure means for the record. Private detail goes to `text`, which stays on this host. */
-export function failure(step: Step, error: unknown, signal: AbortSignal): Extract<ContractEvent, { type: 'failed' }> {
+type Failed = Extract<ContractEvent, { type: 'failed' }>;
+
+/** What a step's failure means for the record. Private detail goes to `text`, which stays on this host; secrets go nowhere. */
+export function failure(step: Step, error: unknown, signal: AbortSignal): Failed {
+  const failed = classify(step, error, signal);
+  // The ledger is copied into backups and shown by `explain`, in a process that does not know this one's secrets.
+  return { ...failed, text: redactText(failed.text) };
+}
+
+function classify(step: Step, error: unknown, signal: AbortSignal): Failed {
   if (signal.aborted) {
     const reason = signal.reason instanceof Error ? signal.reason.message : 'stopped';
     return { type: 'failed', step, kind: 'parked', text: reason };
@@ -25,12 +34,17 @@ export function failure(step: Step, error: unknown, signal: AbortSignal): Extrac
     };
   }
   // A fault of ours or of the plugin. The outcome is as open as after a lost answer.
-  return { type: 'failed', step, kind: 'unknown-outcome', text: error instanceof Error ? error.message : String(error) };
+  return {
+    type: 'failed',
+    step,
+    kind: 'unknown-outcome',
+    text: error instanceof Error ? error.message : String(error),
+  };
 }
 
 const SURELY_NOTHING: ReadonlySet<string> = new Set(['throttled', 'clock-skew', 'unauthorized', 'refused', 'bug']);
 
-function platformFailure(step: Step, error: PlatformError): Extract<ContractEvent, { type: 'failed' }> {
+function platformFailure(step: Step, error: PlatformError): Failed {
   const nothing = SURELY_NOTHING.has(error.kind);
   const kind = error.kind === 'throttled' ? 'throttled' : nothing ? 'config' : 'unknown-outcome';
   return {

@@ -1,5 +1,5 @@
 import type { ContractRecord } from '../lifecycle/index.ts';
-import type { HealthReport } from '../platform/api.ts';
+import { type HealthReport, PlatformError } from '../platform/api.ts';
 import type { ContractId } from '../ports/ids.ts';
 import type { AgentDeps } from './deps.ts';
 import { Loop } from './loop.ts';
@@ -34,7 +34,13 @@ export function healthLoop({ deps, workers }: HealthContext): Loop {
       if (next === undefined) return;
       const report = { ...assess(next), checkedAt: deps.clock.now() };
       told.set(next.contract, { status: report.status, at: deps.clock.monotonic() });
-      await deps.platform.reportHealth(next.contract, report, signal);
+      try {
+        await deps.platform.reportHealth(next.contract, report, signal);
+      } catch (error) {
+        // One contract that the platform does not want to hear of is no reason to slow down for the others.
+        if (!(error instanceof PlatformError) || error.kind !== 'refused') throw error;
+        next.log.debug({ error }, 'the platform declined a health report');
+      }
     },
   });
 }

@@ -1,6 +1,7 @@
 import type { ContractEvent, ContractRecord } from '../lifecycle/index.ts';
 import type { Reconciliation, RunningInstance } from '../platform/api.ts';
 import type { ContractId } from '../ports/ids.ts';
+import type { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps } from './deps.ts';
 import type { Sightings } from './sightings.ts';
 import type { SeenPower, Target } from './target.ts';
@@ -11,6 +12,7 @@ export interface ReconcileContext {
   readonly targets: readonly Target[];
   readonly workers: ReadonlyMap<ContractId, Worker>;
   readonly sightings: Sightings;
+  readonly clockWatch: ClockWatch;
   /** A machine that was removed is there again. */
   readonly onReappeared: (record: ContractRecord) => void;
 }
@@ -89,8 +91,15 @@ function applyKeeps(context: ReconcileContext, answer: Reconciliation): void {
     const events: ContractEvent[] = [];
     if (endsAt !== undefined && endsAt !== worker.record.endsAt) events.push({ type: 'ends', endsAt });
     if (worker.record.goal === 'stop') events.push({ type: 'goal', goal: 'keep', why: 'resumed by the platform' });
+    if (canBeKept(worker.record)) events.push({ type: 'goal', goal: 'keep', why: 'the platform wants it kept after all' });
     if (events.length > 0) worker.enter(events, 'resumed');
   }
+}
+
+/** Only the platform's word had doomed it, and nothing was done about it yet. */
+function canBeKept(record: ContractRecord): boolean {
+  const platformsWord = record.reason === 'cancelled' || record.reason === 'expired';
+  return record.goal === 'remove' && platformsWord && record.delivered && record.machine === 'made' && record.running?.step !== 'destroy';
 }
 
 /** Nobody uses a machine that was not handed over, so the platform's word is enough. */
@@ -105,7 +114,7 @@ function applyEndsBeforeDelivery(context: ReconcileContext, answer: Reconciliati
 function applyDooms(context: ReconcileContext): void {
   const { deps, sightings } = context;
   const { clock, settings, ledger, log } = deps;
-  const { act, held } = sightings.judge(ledger.records, settings.policy, clock.monotonic(), clock.now());
+  const { act, held } = sightings.judge(ledger.records, settings.policy, clock.monotonic(), context.clockWatch.trusted ? clock.now() : undefined);
   if (held.length > 0) {
     log.error(
       { held: held.length },
@@ -126,6 +135,7 @@ function removal(reason: string, why: string): ContractEvent {
 /** The platform forgets contracts long after their end. Only our own record of the paid time makes that believable. */
 function applyForgotten(context: ReconcileContext): void {
   const { clock, settings, ledger } = context.deps;
+  if (!context.clockWatch.trusted) return;
   for (const [contract, since] of context.sightings.unknown) {
     const endsAt = ledger.records.get(contract)?.endsAt;
     const worker = context.workers.get(contract);

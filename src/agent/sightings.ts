@@ -55,10 +55,12 @@ export class Sightings {
     for (const contract of this.#approved) if (!dooms.has(contract)) this.#approved.delete(contract);
   }
 
-  /** What may be done now. `now` is monotonic, `wall` the wall clock, both in ms. */
-  judge(records: ReadonlyMap<ContractId, ContractRecord>, policy: Policy, now: number, wall: number): DoomVerdict {
+  /** What may be done now. `now` is monotonic ms, `wall` the wall clock's, undefined while that cannot be believed. */
+  judge(records: ReadonlyMap<ContractId, ContractRecord>, policy: Policy, now: number, wall: number | undefined): DoomVerdict {
+    // Without a clock every end counts as recent, which can only make the breaker more careful.
+    const since = wall === undefined ? -Infinity : wall - policy.breaker.windowMs;
     const open = [...records.values()].filter((record) => record.closedAt === undefined && record.delivered);
-    const recent = open.filter((record) => isRecentEnd(record, wall - policy.breaker.windowMs)).length;
+    const recent = open.filter((record) => isRecentEnd(record, since)).length;
     const pending: { readonly doomed: Doomed; readonly doom: Doom }[] = [];
     for (const record of open) {
       const doom = this.#dooms.get(record.contract);
@@ -68,13 +70,13 @@ export class Sightings {
         doomed: {
           contract: record.contract,
           seenForMs: now - doom.since,
-          corroborated: doom.reason === 'expired' && record.endsAt !== undefined && record.endsAt <= wall,
+          corroborated: doom.reason === 'expired' && record.endsAt !== undefined && wall !== undefined && record.endsAt <= wall,
           approved: this.#approved.has(record.contract),
         },
       });
     }
     const closedRecently = [...records.values()].filter(
-      (record) => record.closedAt !== undefined && record.delivered && isRecentEnd(record, wall - policy.breaker.windowMs),
+      (record) => record.closedAt !== undefined && record.delivered && isRecentEnd(record, since),
     ).length;
     const verdict = judge(pending.map((one) => one.doomed), open.length, recent + closedRecently, policy.breaker);
     this.#held = verdict.held;

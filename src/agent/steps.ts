@@ -13,6 +13,7 @@ import {
 import type { InstanceDetails, LockAnswer } from '../platform/api.ts';
 import type { Log } from '../ports/log.ts';
 import type { Instance, Operation } from '../provisioner/contract.ts';
+import { isProvisionerError } from '../provisioner/errors.ts';
 import type { AgentDeps } from './deps.ts';
 import { machineOrder, ownedRef, type Target } from './target.ts';
 
@@ -108,7 +109,14 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
 
   async destroy(context) {
     const { deps, target, record } = context;
-    await target.provisioner.destroy(ownedRef(record, deps.agent), operation(context));
+    try {
+      await target.provisioner.destroy(ownedRef(record, deps.agent), operation(context));
+    } catch (error) {
+      // Whatever is there now is somebody else's. Should ours turn up again, its stamp is recognised.
+      if (!isProvisionerError(error) || error.kind !== 'not-ours') throw error;
+      context.log.warn({ error }, 'the machine is not ours any more: it is left alone');
+      return [{ type: 'done', step: 'destroy', note: `left alone: ${error.message}` }];
+    }
     return [{ type: 'done', step: 'destroy' }];
   },
 

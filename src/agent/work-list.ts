@@ -20,14 +20,19 @@ export interface WorkContext {
   /** The contracts that are not closed. */
   readonly open: () => Iterable<ContractRecord>;
   readonly begin: (contract: ContractId, target: Target, lane: GiveBack) => void;
+  /** A contract that was handed over before this list was asked for is in it. */
+  readonly onListedAgain: (contract: ContractId) => void;
 }
 
 /** Keeps the latest work list, and takes from it what we serve, what fits, and what there is a free lane for. */
 export class WorkList {
   readonly #context: WorkContext;
   #items: readonly PendingItem[] = [];
+  #askedAt = -Infinity;
   #listedAt = -Infinity;
   #declined = new Map<ContractId, string>();
+  /** What the list before this one was declined for, so that nothing is logged at every poll. */
+  #declinedBefore: ReadonlyMap<ContractId, string> = new Map();
   #malformed = 0;
 
   constructor(context: WorkContext) {
@@ -47,13 +52,16 @@ export class WorkList {
   /** One look at the platform's list. */
   async poll(signal: AbortSignal): Promise<void> {
     const { deps } = this.#context;
+    const askedAt = deps.clock.now();
     const list = await deps.platform.pendingProvision(signal);
     this.#items = list.items;
+    this.#askedAt = askedAt;
     this.#listedAt = deps.clock.monotonic();
     if (list.malformed.length !== this.#malformed && list.malformed.length > 0) {
       deps.log.warn({ malformed: list.malformed }, 'the work list holds entries that cannot be read; they are left alone');
     }
     this.#malformed = list.malformed.length;
+    this.#declinedBefore = this.#declined;
     this.#declined = new Map();
     this.pump();
   }
@@ -98,7 +106,8 @@ export class WorkList {
 
   #decline(contract: ContractId, why: string, final: boolean): boolean {
     const { log } = this.#context.deps;
-    if (this.#declined.get(contract) !== why && why !== BUSY) log.debug({ contract, why }, 'contract left alone');
+    const before = this.#declined.get(contract) ?? this.#declinedBefore.get(contract);
+    if (before !== why && why !== BUSY) log.debug({ contract, why }, 'contract left alone');
     this.#declined.set(contract, why);
     return final;
   }
@@ -108,11 +117,20 @@ export class WorkList {
     if (deps.ledger.quarantined.has(contract)) return true;
     const record = deps.ledger.records.get(contract);
     if (record === undefined) return false;
-    if (record.closedAt === undefined) return true;
+    if (record.closedAt === undefined) {
+      if (wasHandedOver(record, this.#askedAt)) this.#context.onListedAgain(contract);
+      return true;
+    }
     const wait = record.reason === 'handed-back' ? HANDED_BACK_MS : COOL_DOWN_MS;
     const since = deps.clock.now() - record.closedAt;
     return since >= 0 && since < wait;
   }
+}
+
+/** The list was asked for after the platform had our report, so it should not hold the contract any more. */
+function wasHandedOver(record: ContractRecord, askedAt: number): boolean {
+  const settled = record.goal === 'keep' || record.goal === 'stop';
+  return settled && record.delivered && record.deliveredAt !== undefined && record.deliveredAt < askedAt;
 }
 
 const BUSY = 'all lanes are busy; it is taken as soon as one is free, unless a pool mate is faster';

@@ -3,6 +3,7 @@ import type { LockAnswer } from '../platform/api.ts';
 import type { Cancel } from '../ports/clock.ts';
 import type { ContractId } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
+import type { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps } from './deps.ts';
 import { failure, Parked } from './failures.ts';
 import { LockKeeper } from './lock-keeper.ts';
@@ -14,6 +15,7 @@ export interface WorkerOptions {
   readonly contract: ContractId;
   readonly target: Target;
   readonly deps: AgentDeps;
+  readonly clockWatch: ClockWatch;
   /** A lane that admission has already reserved. */
   readonly lane?: GiveBack;
   readonly onClosed: (contract: ContractId) => void;
@@ -22,6 +24,8 @@ export interface WorkerOptions {
 /** Steps of the way to a machine; they share one lane of the target, so the number of machines in the making is bounded. */
 const MAKING: ReadonlySet<Step> = new Set<Step>(['claim', 'announce', 'create']);
 const ACTING: ReadonlySet<Step> = new Set<Step>(['destroy', 'stop', 'start']);
+/** Steps after which an older list knows nothing of the machine any more. */
+const CHANGING: ReadonlySet<Step> = new Set<Step>(['create', 'destroy', 'stop', 'start']);
 /** Steps that a changed goal makes pointless. */
 const INTERRUPTIBLE: ReadonlySet<Step> = new Set<Step>(['create', 'verify', 'start']);
 
@@ -40,7 +44,7 @@ export class Worker {
   #stopping = false;
   #step: { readonly step: Step; readonly controller: AbortController } | undefined;
   #power: SeenPower | undefined;
-  #lastStepEnded = -Infinity;
+  #lastChangeEnded = -Infinity;
   #decision: Decision = { kind: 'wait', why: 'starting' };
 
   constructor(options: WorkerOptions) {
@@ -59,6 +63,10 @@ export class Worker {
 
   get contract(): ContractId {
     return this.#options.contract;
+  }
+
+  get log(): Log {
+    return this.#log;
   }
 
   get target(): Target {
@@ -82,6 +90,15 @@ export class Worker {
   /** Whether a machine is on its way that has not been handed over. */
   get delivering(): boolean {
     return this.record.goal === 'deliver';
+  }
+
+  /** Goes on with what an earlier process left. */
+  resume(): void {
+    const { running } = this.record;
+    if (running !== undefined) {
+      const { step } = running;
+      this.enter([{ type: 'failed', step, kind: 'parked', text: 'the agent ended in the middle of it' }], 'restarted');
+    } else this.wake();
   }
 
   /** Looks again now. */
@@ -113,8 +130,12 @@ export class Worker {
 
   /** What a list said of this machine; `begunAt` (monotonic) tells whether it can know of our last step. */
   saw(power: SeenPower, begunAt: number): void {
-    if (this.#step !== undefined || begunAt < this.#lastStepEnded || power === this.#power) return;
+    const running = this.#step?.step;
+    if (running !== undefined && CHANGING.has(running)) return;
+    if (begunAt < this.#lastChangeEnded || power === this.#power) return;
     this.#power = power;
+    // Nobody can log in to a machine that is off or gone.
+    if (running === 'verify' && (power === 'stopped' || power === 'absent')) this.#interrupt(`the machine is ${power}`);
     this.wake();
   }
 
@@ -157,14 +178,13 @@ export class Worker {
   }
 
   #world(): Parameters<typeof decide>[1] {
-    const { deps, target } = this.#options;
+    const { clockWatch, target } = this.#options;
     const lockLeftMs = this.#lock.leftMs;
-    const skew = deps.clockSkewMs?.();
     return {
       can: target.can,
       ...(lockLeftMs === undefined ? {} : { lockLeftMs }),
       ...(this.#power === undefined ? {} : { power: this.#power }),
-      ...(skew !== undefined && Math.abs(skew) > 240_000 ? { clockSuspect: true } : {}),
+      ...(clockWatch.trusted ? {} : { clockSuspect: true }),
     };
   }
 
@@ -185,8 +205,10 @@ export class Worker {
     } finally {
       giveBack?.();
       this.#step = undefined;
-      this.#lastStepEnded = deps.clock.monotonic();
-      this.#power = undefined;
+      if (CHANGING.has(step)) {
+        this.#lastChangeEnded = deps.clock.monotonic();
+        this.#power = undefined;
+      }
       this.#updateLane();
     }
   }

@@ -4,7 +4,6 @@ import type { Config } from '../config/types.ts';
 import { systemGuest } from '../guest/index.ts';
 import { serviceManager } from '../host/systemd.ts';
 import { VERSION } from '../host/version.ts';
-import { loadAgentKey } from '../identity/keys.ts';
 import { createSigner } from '../identity/sign.ts';
 import { createVault } from '../identity/vault.ts';
 import { type Ledger, openLedger } from '../ledger/index.ts';
@@ -21,7 +20,9 @@ import type { ActionAnswer } from '../telemetry/local-api.ts';
 import { startLocalApi } from '../telemetry/local-api.ts';
 import { eventOf } from './events.ts';
 import { EXIT, type ExitCode } from './exit.ts';
+import { guardedVault } from './guarded-vault.ts';
 import { ledgerDirectory, socketPath } from './places.ts';
+import { readAgentKey } from './platform.ts';
 
 export interface RunOptions {
   readonly log: Log;
@@ -36,8 +37,9 @@ const GRACE_MS = 20_000;
 /** The composition root: builds the daemon out of its real parts, runs it until the signal, and stops it in order. */
 export async function runAgent(config: Config, options: RunOptions): Promise<ExitCode> {
   const { log, signal, env } = options;
-  const key = await loadAgentKey(config.api.agentKey.kind === 'hex' ? config.api.agentKey.secret.reveal() : config.api.agentKey.path);
-  for (const warning of [...key.warnings, ...config.warnings.map((one) => one.message)]) log.warn({ warning }, 'configuration warning');
+  const key = await readAgentKey(config);
+  for (const warning of [...key.warnings, ...config.warnings.map((one) => one.message)])
+    log.warn({ warning }, 'configuration warning');
   const ledger = await openLedger({
     disk: systemDisk,
     directory: ledgerDirectory(config.agent.stateDir),
@@ -48,8 +50,15 @@ export async function runAgent(config: Config, options: RunOptions): Promise<Exi
   const undo: (() => Promise<unknown>)[] = [() => ledger.close()];
   try {
     const transport = createHttpTransport({ endpoint: config.api.endpoint, name: 'platform' });
-    const heartbeatTransport = createHttpTransport({ endpoint: config.api.endpoint, name: 'heartbeat', connections: 1 });
-    undo.push(() => transport.close(), () => heartbeatTransport.close());
+    const heartbeatTransport = createHttpTransport({
+      endpoint: config.api.endpoint,
+      name: 'heartbeat',
+      connections: 1,
+    });
+    undo.push(
+      () => transport.close(),
+      () => heartbeatTransport.close(),
+    );
     const platform = createPlatformClient({
       transport,
       heartbeatTransport,
@@ -70,7 +79,7 @@ export async function runAgent(config: Config, options: RunOptions): Promise<Exi
       ledger,
       platform,
       guest: systemGuest,
-      vault: createVault(key.secret, systemRandom),
+      vault: guardedVault(createVault(key.secret, systemRandom)),
       targets,
       clockSkewMs: () => platform.skew()?.skewMs,
     });
@@ -103,7 +112,8 @@ async function openTargets(config: Config, agent: AgentId, log: Log): Promise<Ta
   const opened: TargetDeps[] = [];
   for (const { name, type, settings } of config.targets) {
     const plugin = builtinPlugins.get(type);
-    if (plugin === undefined) throw new Error(`target ${name}: the provisioner type ${type} is not part of this version`);
+    if (plugin === undefined)
+      throw new Error(`target ${name}: the provisioner type ${type} is not part of this version`);
     const provisioner = await plugin.open(settings, {
       agent,
       target: name,
@@ -120,10 +130,7 @@ async function openLocalApi(agent: Agent, ledger: Ledger, config: Config): Promi
   return startLocalApi({
     socketPath: socketPath(config.agent.stateDir),
     status: () => statusDocument(agent, process.pid),
-    subscribe: (listener) => {
-      ledger.onEvent((contract, event, at) => listener(eventOf(contract, event, at)));
-      return () => ledger.onEvent(() => {});
-    },
+    subscribe: (listener) => ledger.onEvent((contract, event, at) => listener(eventOf(contract, event, at))),
     actions: {
       approve: async (contracts) => approve(agent, contracts),
       drain: async () => {
@@ -181,4 +188,3 @@ function stopAfterEntry(env: NodeJS.ProcessEnv): { onEntry?: (number: number) =>
     },
   };
 }
-

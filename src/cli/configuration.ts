@@ -1,12 +1,25 @@
 import type { Config } from '../config/types.ts';
+import { Secret } from '../ports/secret.ts';
+import { registerSecret } from '../telemetry/secrets.ts';
 import type { Args } from './command.ts';
 import type { Io } from './io.ts';
 
-/** Reads the configuration that the command line names; throws ConfigError, which ends a command with 78. */
+/**
+ * Reads the configuration that the command line names; throws ConfigError, which ends a command with 78.
+ * Its secrets are known to the redaction from here on, whichever backend's they are.
+ */
 export async function readConfig(args: Args, io: Io): Promise<Config> {
   const [{ loadConfig }, { builtinPlugins }] = await Promise.all([
     import('../config/load.ts'),
     import('../../provisioners/index.ts'),
   ]);
-  return loadConfig(args.config, { plugins: builtinPlugins, env: io.env });
+  const config = loadConfig(args.config, { plugins: builtinPlugins, env: io.env });
+  registerAll(config);
+  return config;
+}
+
+/** Every Secret in a tree of plain values. */
+function registerAll(value: unknown): void {
+  if (value instanceof Secret) registerSecret(value.reveal());
+  else if (typeof value === 'object' && value !== null) Object.values(value).forEach(registerAll);
 }

@@ -7,5 +7,10 @@ import { tell } from './explain/timeline.ts';
 export function eventOf(contract: ContractId, event: ContractEvent, at: number): AgentEvent {
   const { text, detail } = tell(event);
   const step = 'step' in event ? `.${event.step}` : '';
-  return { at, contract, type: `contract.${event.type}${step}`, text: detail === undefined ? text : `${text} (${detail})` };
+  return {
+    at,
+    contract,
+    type: `contract.${event.type}${step}`,
+    text: detail === undefined ? text : `${text} (${detail})`,
+  };
 }

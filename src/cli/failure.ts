@@ -1,5 +1,6 @@
 import { ConfigError, type ConfigProblem, formatProblem } from '../config/types.ts';
-import { redactText } from '../telemetry/redact.ts';
+import { redact, redactText } from '../telemetry/redact.ts';
+import { advise } from './advice.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import type { Io } from './io.ts';
 
@@ -27,14 +28,17 @@ export class Failure extends Error {
   }
 }
 
-/** Prints why a command failed and returns its exit code. No secret gets through, whatever was thrown. */
-export function reportFailure(error: unknown, io: Io): ExitCode {
+/**
+ * Prints why a command failed and returns its exit code. No secret gets through, whatever was thrown.
+ * `config` is the configuration in use, for the commands that are advised.
+ */
+export function reportFailure(error: unknown, io: Io, config: string): ExitCode {
   const parts = explain(error);
   const { colors } = io;
   const lines = [`${colors.red('error:')} ${parts.what}`];
   for (const detail of parts.details ?? []) lines.push(`  ${detail}`);
-  if (parts.next !== undefined) lines.push(`${colors.cyan('next:')} ${parts.next}`);
-  if (parts.command !== undefined) lines.push(`  ${colors.bold(parts.command)}`);
+  if (parts.next !== undefined) lines.push(`${colors.cyan('next:')} ${advise(parts.next, config)}`);
+  if (parts.command !== undefined) lines.push(`  ${colors.bold(advise(parts.command, config))}`);
   io.err(redactText(lines.join('\n')));
   return parts.exit ?? EXIT.failed;
 }
@@ -45,11 +49,16 @@ export function causes(error: unknown): string[] {
   let current: unknown = error;
   // Five links tell the story; a longer chain is a loop or no story.
   for (let depth = 0; current !== undefined && current !== null && depth < 5; depth++) {
-    const line = current instanceof Error ? current.message || current.name : String(current);
+    const line = current instanceof Error ? current.message || current.name : describe(current);
     if (!lines.some((earlier) => earlier.includes(line))) lines.push(line);
     current = current instanceof Error ? current.cause : undefined;
   }
   return lines;
+}
+
+/** Something thrown that is no error. */
+function describe(thrown: unknown): string {
+  return typeof thrown === 'string' ? thrown : (JSON.stringify(redact(thrown)) ?? typeof thrown);
 }
 
 function explain(error: unknown): FailureParts {
@@ -62,8 +71,8 @@ function explain(error: unknown): FailureParts {
   if (error instanceof Error && error.name === 'AgentNotRunning') {
     return {
       what,
-      next: 'Start the agent; with systemd:',
-      command: 'systemctl start dc-agent',
+      next: 'Start it with systemctl start dc-agent, or by hand:',
+      command: 'dc-agent run',
       exit: EXIT.notRunning,
     };
   }
@@ -71,11 +80,16 @@ function explain(error: unknown): FailureParts {
 }
 
 function explainConfig(problems: readonly ConfigProblem[]): FailureParts {
+  const details = problems.map(formatProblem);
+  const [first] = problems;
+  // About the file as a whole: what it suggests is the way on, and there are no lines to correct.
+  if (first?.line === 0 && first.path === '')
+    return { what: 'the configuration cannot be read', details, exit: EXIT.config };
   return {
     what: `the configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}`,
-    details: problems.map(formatProblem),
+    details,
     next: 'Correct the file, then look again:',
-    command: `dc-agent --config ${problems[0]?.file ?? '<file>'} config check`,
+    command: 'dc-agent config check',
     exit: EXIT.config,
   };
 }

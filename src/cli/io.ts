@@ -18,10 +18,19 @@ export interface Io {
   readonly signal: AbortSignal;
 }
 
-/** Colours only where somebody sees them: on a terminal, without NO_COLOR (https://no-color.org), without --no-color. */
+/**
+ * Colours only where somebody sees them: on a terminal, without NO_COLOR (https://no-color.org). FORCE_COLOR overrides both
+ * (0 or false: never), and --no-color overrides everything.
+ */
 export function chooseColors(argv: readonly string[], env: NodeJS.ProcessEnv, terminal: boolean): Colors {
-  const refused = argv.includes('--no-color') || (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb';
-  return picocolors.createColors(terminal && !refused);
+  return picocolors.createColors(wantsColors(argv, env, terminal));
+}
+
+function wantsColors(argv: readonly string[], env: NodeJS.ProcessEnv, terminal: boolean): boolean {
+  if (argv.includes('--no-color')) return false;
+  const forced = env['FORCE_COLOR'] ?? '';
+  if (forced !== '') return forced !== '0' && forced !== 'false';
+  return terminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
 }
 
 /** The real process. The first signal asks the command to end; the second one ends it. */

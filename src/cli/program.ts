@@ -13,20 +13,19 @@ export async function runProgram(
   commands: readonly Command[] = allCommands,
 ): Promise<ExitCode> {
   let exit: ExitCode = EXIT.ok;
+  let file = DEFAULT_CONFIG;
   const program = buildParser(io, commands, async (command, parser) => {
     const { config, color: _color, ...options } = parser.optsWithGlobals() as Record<string, unknown>;
+    if (typeof config === 'string') file = config;
     const handler = await command.load();
-    exit = await handler(
-      { config: typeof config === 'string' ? config : DEFAULT_CONFIG, operands: parser.args, options },
-      io,
-    );
+    exit = await handler({ config: file, operands: parser.args, options }, io);
   });
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exit;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    return reportFailure(error, io);
+    return reportFailure(error, io, file);
   }
 }
 

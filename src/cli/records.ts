@@ -1,5 +1,4 @@
-import { readLedger, type Replay } from '../ledger/index.ts';
-import type { ContractRecord } from '../lifecycle/index.ts';
+import { type Replay, readLedger } from '../ledger/index.ts';
 import { systemDisk } from '../ports/system-disk.ts';
 import { EXIT } from './exit.ts';
 import { Failure } from './failure.ts';
@@ -56,12 +55,4 @@ export function pickContract(prefix: string, ids: Iterable<string>): string {
     next: 'Give more digits.',
     exit: EXIT.usage,
   });
-}
-
-/** A record as the status document shows it. */
-export function phaseOf(record: ContractRecord): string {
-  if (record.closedAt !== undefined) return 'closed';
-  if (record.goal === 'deliver') return record.machine === 'made' ? 'verifying' : 'making';
-  if (record.goal === 'keep') return 'running';
-  return record.goal === 'stop' ? 'paused' : 'removing';
 }

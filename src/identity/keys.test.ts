@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmod, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -85,6 +86,8 @@ describe('loading a key', () => {
     expect((await failure(loadAgentKey(at('agent.key')))).message).toMatch('it is empty');
     await writeFile(at('agent.key'), '-----BEGIN PRIVATE KEY-----\n');
     expect((await failure(loadAgentKey(at('agent.key')))).message).toMatch('it is PEM');
+    execFileSync('mkfifo', [at('pipe.key')]);
+    expect((await failure(loadAgentKey(at('pipe.key')))).message).toMatch('is not a file');
     await truncate(at('agent.key'), 1_000_000);
     expect((await failure(loadAgentKey(at('agent.key')))).message).toMatch('too large');
   });

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ed25519 } from '@noble/curves/ed25519.js';
@@ -105,7 +106,8 @@ async function syncDirectory(path: string): Promise<void> {
 }
 
 async function readSmall(path: string): Promise<{ text: string; mode: number }> {
-  const file = await open(path, 'r').catch((cause: NodeJS.ErrnoException) => {
+  // Not blocking: a named pipe must not hold up the start.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: NodeJS.ErrnoException) => {
     const why = cause.code === 'ENOENT' ? 'there is no such file' : cause.message;
     throw new KeyError(`cannot read the agent key ${path}: ${why}`, { cause });
   });

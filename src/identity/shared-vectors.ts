@@ -29,17 +29,24 @@ export interface CredentialVector {
 }
 
 export interface SharedVectors {
+  readonly known_answers_from_reference_repo: readonly {
+    readonly seed_hex?: string;
+    readonly pubkey_hex?: string;
+    readonly message_utf8?: string;
+    readonly signature_hex?: string;
+  }[];
   readonly vectors: readonly RequestVector[];
   readonly negative_vectors: readonly { readonly name: string; readonly signature_hex: string }[];
   readonly credential_vectors: readonly CredentialVector[];
 }
 
-const path = join(process.env.DC_SPECS_DIR ?? '../shared/specs', '..', 'facts', 'auth-vectors.json');
+const specs = process.env.DC_SPECS_DIR;
+const path = join(specs ?? join(import.meta.dirname, '../../../shared/specs'), '..', 'facts', 'auth-vectors.json');
 
-/** For tests: the platform's own vectors, which live beside the project; undefined on a machine that lacks them. Required in CI. */
+/** For tests: the platform's own vectors, which live beside the project; undefined where they are absent and nobody promised them. */
 export function sharedVectors(): SharedVectors | undefined {
   if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as SharedVectors;
-  if (process.env.CI === 'true') throw new Error(`${path} is required in CI; set DC_SPECS_DIR`);
+  if (specs !== undefined) throw new Error(`there is no ${path}, although DC_SPECS_DIR promises it`);
   return undefined;
 }
 

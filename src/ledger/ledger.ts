@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { apply } from '../lifecycle/apply.ts';
 import type { ContractEvent, ContractRecord } from '../lifecycle/record.ts';
-import type { Clock } from '../ports/clock.ts';
+import type { Cancel, Clock } from '../ports/clock.ts';
 import type { Disk, Release } from '../ports/disk.ts';
 import type { ContractId } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
@@ -44,7 +44,7 @@ export class Ledger {
   readonly #state: Replay;
   readonly #journal: Journal;
   readonly #release: Release;
-  #listener: ((contract: ContractId, event: ContractEvent, at: number) => void) | undefined;
+  readonly #listeners = new Set<(contract: ContractId, event: ContractEvent, at: number) => void>();
 
   /** Use `openLedger`. */
   constructor(options: LedgerOptions, state: Replay, journal: Journal, release: Release) {
@@ -72,9 +72,10 @@ export class Ledger {
     return this.#journal.problem;
   }
 
-  /** Called for each event as it is applied. */
-  onEvent(listener: (contract: ContractId, event: ContractEvent, at: number) => void): void {
-    this.#listener = listener;
+  /** Called for each event as it is applied. Returns how to stop it. */
+  onEvent(listener: (contract: ContractId, event: ContractEvent, at: number) => void): Cancel {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /**
@@ -94,7 +95,7 @@ export class Ledger {
     this.#state.records.set(contract, next);
     this.#state.journalled++;
     const number = ++this.#state.last;
-    this.#listener?.(contract, event, at);
+    for (const listener of this.#listeners) listener(contract, event, at);
     const safe = this.#journal.append(encodeLine({ n: number, at, c: contract, e: event }));
     const { onEntry } = this.#options;
     return onEntry === undefined ? safe : safe.then(() => onEntry(number));

@@ -13,6 +13,7 @@ export function afterClaim(record: ContractRecord, answer: LockAnswer): Contract
     case 'held':
       return [{ type: 'done', step: 'claim' }];
     case 'taken':
+      if (record.delivered) return [notOurs('another agent of the pool works on it'), stays('the lock is held by another agent')];
       return [notOurs('the lock is held by another agent'), lost('another agent of the pool has taken it')];
     case 'not-lockable':
       return afterStatus(record, 'claim', answer.status);
@@ -67,6 +68,8 @@ const ENDED: ReadonlySet<string> = new Set(['rejected', 'expired', 'provisioning
 const CANCELLED: ReadonlySet<string> = new Set(['cancelled', 'canceled']);
 
 function afterStatus(record: ContractRecord, step: Step, status: string): ContractEvent[] {
+  // A machine that somebody uses is ended by what reconcile says, which knows about mass action; never in passing.
+  if (record.delivered && !DELIVERED.has(status)) return [notOurs(`the contract is ${status}`), stays(`the platform says ${status}`)];
   if (CANCELLED.has(status)) {
     return [notOurs(`the contract is ${status}`), { type: 'goal', goal: 'remove', reason: 'cancelled', why: 'cancelled by the tenant' }];
   }
@@ -94,6 +97,10 @@ function settledOrRetry(record: ContractRecord, text: string): ContractEvent[] {
 
 function notOurs(note: string): ContractEvent {
   return { type: 'done', step: 'release', note };
+}
+
+function stays(why: string): ContractEvent {
+  return { type: 'goal', goal: 'keep', why };
 }
 
 function lost(why: string): ContractEvent {

@@ -83,7 +83,7 @@ function change(record: ContractRecord, event: Exclude<ContractEvent, { type: 'a
       };
     }
     case 'unannounced':
-      return { ...record, announced: false, maybeDelivered: false };
+      return { ...record, announced: false, maybeDelivered: record.delivered };
     case 'ends':
       return { ...record, endsAt: event.endsAt };
     case 'instance':

@@ -53,6 +53,7 @@ function deliver(record: ContractRecord, world: World, policy: Policy, now: numb
   const refusal = givenUp(record, world, policy, now);
   if (refusal !== undefined) return refusal;
   const step = missing(record, world, policy);
+  if (step === 'start') return startAgain(record, now);
   return attempt(record, step, now, WHY_DELIVER[step]);
 }
 
@@ -60,15 +61,18 @@ const WHY_DELIVER: Record<DeliverStep, string> = {
   claim: 'the lock must be held while we work on it',
   announce: 'the platform is told that work has begun',
   create: 'the machine is to be made',
+  start: 'it should run, and is off',
   verify: 'a login must be seen to work before anybody is told',
   deliver: 'the machine is ready',
 };
-type DeliverStep = 'claim' | 'announce' | 'create' | 'verify' | 'deliver';
+type DeliverStep = 'claim' | 'announce' | 'create' | 'start' | 'verify' | 'deliver';
 
 function missing(record: ContractRecord, world: World, policy: Policy): DeliverStep {
   if ((world.lockLeftMs ?? 0) <= policy.lockMarginMs) return 'claim';
   if (!record.announced) return 'announce';
-  if (record.machine !== 'made') return 'create';
+  // Not there although it was made: the same operation finds it, or makes it again.
+  if (record.machine !== 'made' || (world.power === 'absent' && !record.delivered)) return 'create';
+  if (shouldStart(record, world)) return 'start';
   if (world.can.needsLogin && !record.verified) return 'verify';
   return 'deliver';
 }
@@ -108,12 +112,14 @@ function keep(record: ContractRecord, world: World, now: number): Decision {
     const next = attempt(record, 'release', now, 'delivered: the lock is of no more use');
     if (next.kind === 'step') return next;
   }
-  if (shouldStart(record, world)) {
-    const due = startDueAt(record, now);
-    if (due > now) return { kind: 'wait', until: due, why: 'it keeps going off: it is started again later' };
-    return { kind: 'step', step: 'start', why: 'it should run, and is off' };
-  }
+  if (shouldStart(record, world)) return startAgain(record, now);
   return { kind: 'wait', ...nextTry(record, now), why: 'the contract runs' };
+}
+
+function startAgain(record: ContractRecord, now: number): Decision {
+  const due = startDueAt(record, now);
+  if (due > now) return { kind: 'wait', until: due, why: 'it keeps going off: it is started again later' };
+  return { kind: 'step', step: 'start', why: WHY_DELIVER.start };
 }
 
 function shouldStart(record: ContractRecord, world: World): boolean {

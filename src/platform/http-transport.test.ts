@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createHttpTransport, type HttpTransport, parseEndpoint } from './http-transport.ts';
 import { startTestServer, type TestServer, text } from './test-server.ts';
@@ -102,20 +103,98 @@ describe('the HTTP transport', () => {
       else response.end('beat');
     };
     const full = createHttpTransport({ endpoint: server.endpoint, name: 'full', connections: 1 });
-    const slow = [1, 2, 3].map(() => full({ ...GET, path: '/api/v1/slow' }));
+    const slow = Promise.allSettled([1, 2, 3].map(() => full({ ...GET, path: '/api/v1/slow' })));
     expect(await transport(GET)).toMatchObject({ body: 'beat' });
     await full.close();
-    for (const settled of await Promise.allSettled(slow)) expect(settled.status).toBe('rejected');
+    expect((await slow).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
   });
 
-  it('uses a connection again', async () => {
+  it('uses a connection again, from the turn of the event loop after the one in which it became free', async () => {
+    const ports: (number | undefined)[] = [];
+    server.answer = (response) => {
+      ports.push(response.socket?.remotePort);
+      response.end();
+    };
+    for (let i = 0; i < 5; i++) {
+      await transport(GET);
+      await setImmediate();
+    }
+    expect(new Set(ports).size).toBe(1);
+    for (let i = 0; i < 10; i++) await transport(GET);
+    expect(new Set(ports).size).toBeLessThanOrEqual(2);
+  });
+
+  it('opens no more connections than it may', async () => {
+    const narrow = createHttpTransport({ endpoint: server.endpoint, name: 'narrow', connections: 2 });
     const ports = new Set<number | undefined>();
     server.answer = (response) => {
       ports.add(response.socket?.remotePort);
       response.end();
     };
-    for (let i = 0; i < 5; i++) await transport(GET);
-    expect(ports.size).toBe(1);
+    await Promise.all(Array.from({ length: 20 }, () => narrow(GET)));
+    await narrow.close();
+    expect(ports.size).toBe(2);
+  });
+});
+
+describe('a stream', () => {
+  const open = { ...GET, silenceMs: 30_000 };
+
+  it('hands on what arrives when it arrives, whole characters only', async () => {
+    const sent = Buffer.from('ü\u{1f680}');
+    let more = (): void => {};
+    server.answer = (response) => {
+      response.writeHead(200, { 'X-Kind': 'stream' });
+      response.write(sent.subarray(0, 3));
+      more = () => response.end(sent.subarray(3));
+    };
+    const { status, headers, text: chunks } = await transport.stream(open);
+    expect({ status, headers }).toMatchObject({ status: 200, headers: { 'x-kind': 'stream' } });
+    let read = '';
+    for await (const chunk of chunks) {
+      read += chunk;
+      more();
+    }
+    expect(read).toBe('ü\u{1f680}');
+  });
+
+  it('outlasts the deadline for its headers, which holds for them alone', async () => {
+    server.answer = (response) => {
+      response.writeHead(200);
+      response.write('a');
+      setTimeout(() => response.end('b'), 300);
+    };
+    const { text: chunks } = await transport.stream({ ...open, timeoutMs: 150 });
+    expect(await all(chunks)).toBe('ab');
+    server.answer = () => {};
+    await expect(transport.stream({ ...open, timeoutMs: 50 })).rejects.toThrow('no answer within 50 ms (test)');
+  });
+
+  it('breaks when it falls silent, drops, or its caller aborts', async () => {
+    server.answer = (response) => void response.write('a');
+    const silent = await transport.stream({ ...open, silenceMs: 100 });
+    await expect(all(silent.text)).rejects.toMatchObject({ code: 'UND_ERR_BODY_TIMEOUT' });
+
+    server.answer = (response) => void response.write('a', () => response.destroy());
+    const dropped = await transport.stream(open);
+    await expect(all(dropped.text)).rejects.toThrow();
+
+    server.answer = (response) => void response.write('a');
+    const controller = new AbortController();
+    const given = await transport.stream({ ...open, signal: controller.signal });
+    controller.abort(new Error('shutting down'));
+    await expect(all(given.text)).rejects.toThrow('shutting down');
+  });
+
+  it('frees its connection when nobody reads on', async () => {
+    let closed: Promise<unknown> | undefined;
+    server.answer = (response) => {
+      closed = once(response, 'close');
+      response.write('a');
+    };
+    const { text: chunks } = await transport.stream(open);
+    for await (const _ of chunks) break;
+    await closed;
   });
 });
 
@@ -163,3 +242,9 @@ describe('an endpoint', () => {
     },
   );
 });
+
+async function all(chunks: AsyncIterable<string>): Promise<string> {
+  let read = '';
+  for await (const chunk of chunks) read += chunk;
+  return read;
+}

@@ -1,5 +1,11 @@
-import { Agent, errors } from 'undici';
-import { NotSentError, type Transport, type WireRequest, type WireResponse } from './transport.ts';
+import { type Dispatcher, errors, Pool } from 'undici';
+import {
+  NotSentError,
+  type StreamTransport,
+  type Transport,
+  type WireRequest,
+  type WireResponse,
+} from './transport.ts';
 
 export interface HttpTransportOptions {
   /** `http(s)://host[:port][/prefix]`; a trailing slash is ignored. */
@@ -13,6 +19,8 @@ export interface HttpTransportOptions {
 }
 
 export type HttpTransport = Transport & {
+  /** For answers that go on. Each occupies a connection for as long as it lasts. */
+  readonly stream: StreamTransport;
   /** Breaks what is under way and frees the connections. */
   close(): Promise<void>;
 };
@@ -26,7 +34,7 @@ const KEEP_ALIVE_MS = 15_000;
 /** HTTP/1.1 over a connection pool of its own. Proxy variables of the environment are not used. */
 export function createHttpTransport(options: HttpTransportOptions): HttpTransport {
   const { origin, prefix } = parseEndpoint(options.endpoint);
-  const agent = new Agent({
+  const pool = new Pool(origin, {
     connections: options.connections ?? 8,
     pipelining: 1,
     allowH2: false,
@@ -39,35 +47,80 @@ export function createHttpTransport(options: HttpTransportOptions): HttpTranspor
     bodyTimeout: 0,
   });
 
-  async function transport(request: WireRequest): Promise<WireResponse> {
-    const controller = new AbortController();
-    const onAbort = (): void => controller.abort(request.signal?.reason);
-    if (request.signal?.aborted) onAbort();
-    request.signal?.addEventListener('abort', onAbort, { once: true });
-    const late = new Error(`no answer within ${request.timeoutMs} ms (${options.name})`);
-    const timer = setTimeout(() => controller.abort(late), request.timeoutMs);
+  async function send(request: WireRequest, signal: AbortSignal, bodyTimeout = 0): Promise<Dispatcher.ResponseData> {
     try {
-      const answer = await agent.request({
-        origin,
+      return await pool.request({
         path: `${prefix}${request.path}`,
         method: request.method,
         headers: { ...request.headers },
         body: request.body ?? null,
-        signal: controller.signal,
+        signal,
+        bodyTimeout,
       });
-      const body = await answer.body.text();
-      return { status: answer.statusCode, headers: flatten(answer.headers), body };
     } catch (error) {
-      throw neverSent(error)
-        ? new NotSentError(`cannot connect to ${origin}: ${reason(error)}`, { cause: error })
-        : error;
-    } finally {
-      clearTimeout(timer);
-      request.signal?.removeEventListener('abort', onAbort);
+      if (!neverSent(error)) throw error;
+      throw new NotSentError(`cannot connect to ${origin}: ${reason(error)}`, { cause: error });
     }
   }
 
-  return Object.assign(transport, { close: () => agent.destroy() });
+  async function transport(request: WireRequest): Promise<WireResponse> {
+    const deadline = startDeadline(request, options.name);
+    try {
+      const answer = await send(request, deadline.signal);
+      await refuseLarge(answer);
+      return { status: answer.statusCode, headers: flatten(answer.headers), body: await answer.body.text() };
+    } finally {
+      deadline.end();
+    }
+  }
+
+  const stream: StreamTransport = async (request) => {
+    const deadline = startDeadline(request, options.name);
+    try {
+      const answer = await send(request, deadline.signal, request.silenceMs);
+      deadline.met();
+      return { status: answer.statusCode, headers: flatten(answer.headers), text: textOf(answer.body, deadline.end) };
+    } catch (error) {
+      deadline.end();
+      throw error;
+    }
+  };
+
+  return Object.assign(transport, { stream, close: () => pool.destroy() });
+}
+
+/** One signal for the caller's abort and the deadline. `met` lifts the deadline alone. */
+function startDeadline({ signal, timeoutMs }: WireRequest, name: string) {
+  const controller = new AbortController();
+  const onAbort = (): void => controller.abort(signal?.reason);
+  const late = new Error(`no answer within ${timeoutMs} ms (${name})`);
+  const timer = setTimeout(() => controller.abort(late), timeoutMs);
+  const met = (): void => clearTimeout(timer);
+  if (signal?.aborted) onAbort();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const end = (): void => {
+    met();
+    signal?.removeEventListener('abort', onAbort);
+  };
+  return { signal: controller.signal, met, end };
+}
+
+/** The pool counts the bytes that arrive; an answer that announces too many need not arrive first. */
+async function refuseLarge({ headers, body }: Dispatcher.ResponseData): Promise<void> {
+  if (Number(headers['content-length'] ?? 0) <= MAX_ANSWER_BYTES) return;
+  const error = new errors.ResponseExceededMaxSizeError();
+  body.on('error', () => {});
+  body.destroy(error);
+  throw error;
+}
+
+async function* textOf(body: Dispatcher.ResponseData['body'], end: () => void): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  try {
+    for await (const chunk of body) yield decoder.decode(chunk, { stream: true });
+  } finally {
+    end();
+  }
 }
 
 /** Splits and checks an endpoint. Throws a TypeError that does not repeat credentials. */

@@ -61,7 +61,11 @@ export function callLocalApi(socketPath: string, path: string, call: LocalCall =
       else if (error.name === 'TimeoutError' || error.name === 'AbortError') {
         reject(new Error(`The agent on ${socketPath} did not answer within ${timeoutMs} ms.`, { cause: error }));
       } else if (error.code === 'EACCES') {
-        reject(new Error(`${socketPath} may not be opened by this user; use the agent's user, its group or root.`, { cause: error }));
+        reject(
+          new Error(`${socketPath} may not be opened by this user; use the agent's user, its group or root.`, {
+            cause: error,
+          }),
+        );
       } else reject(error);
     });
     outgoing.end(payload);
@@ -72,7 +76,9 @@ export function callLocalApi(socketPath: string, path: string, call: LocalCall =
 export async function readLocalStatus(socketPath: string): Promise<AgentStatusDocument> {
   const answer = await callLocalApi(socketPath, '/v1/status');
   if (answer.status !== 200 || !isStatusDocument(answer.body)) {
-    throw new Error(`The agent on ${socketPath} answered ${answer.status} instead of its status; is it another version?`);
+    throw new Error(
+      `The agent on ${socketPath} answered ${answer.status} instead of its status; is it another version?`,
+    );
   }
   return answer.body;
 }

@@ -9,6 +9,12 @@ export function prettySink(out: { write(text: string): unknown }, colors: 'on' |
     messageKey: 'msg',
     timestampKey: 'time',
     singleLine: true,
+    // In front of the message and short: whoever follows one contract sees its lines at a glance.
+    ignore: 'contract',
+    messageFormat: (line, key) => {
+      const contract = typeof line['contract'] === 'string' ? `${line['contract'].slice(0, 12)} ` : '';
+      return `${contract}${String(line[key])}`;
+    },
   });
   return { write: (line) => void out.write(format(line)) };
 }

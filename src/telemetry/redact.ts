@@ -18,6 +18,11 @@ export function redact(value: unknown, options: RedactOptions = {}): unknown {
   return copy(value, 0, { secrets, stack: options.stack === 'keep', items: options.items ?? 100, above: new Set() });
 }
 
+/** A document of plain data (objects, lists, texts, numbers) with the same shape, its lists whole and its secrets gone. */
+export function redacted<Document extends object>(document: Document): Document {
+  return redact(document, { items: 100_000 }) as Document;
+}
+
 /** A text without anything that looks like a secret or is known to be one. At most 8 KiB are kept. */
 export function redactText(text: string, secrets: KnownSecrets = knownSecrets): string {
   const capped = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}… (${text.length} characters)` : text;
@@ -64,20 +69,13 @@ interface Walk {
 }
 
 function copy(value: unknown, depth: number, walk: Walk): unknown {
-  switch (typeof value) {
-    case 'string':
-      return redactText(value, walk.secrets);
-    case 'bigint':
-      return value.toString();
-    case 'function':
-    case 'symbol':
-      return `[${typeof value}]`;
-    case 'object':
-      break;
-    default:
-      return value;
-  }
-  if (value === null) return null;
+  if (typeof value === 'string') return redactText(value, walk.secrets);
+  if (typeof value === 'bigint') return value.toString();
+  if (typeof value === 'function' || typeof value === 'symbol') return `[${typeof value}]`;
+  return typeof value === 'object' && value !== null ? copyObject(value, depth, walk) : value;
+}
+
+function copyObject(value: object, depth: number, walk: Walk): unknown {
   if (value instanceof Secret) return HIDDEN;
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? '[invalid date]' : value.toISOString();
@@ -87,7 +85,12 @@ function copy(value: unknown, depth: number, walk: Walk): unknown {
   walk.above.add(value);
   try {
     if (value instanceof Error) return copyError(value, depth, walk);
-    if (value instanceof Map) return copyEntries([...value].map(([k, v]) => [String(k), v] as const), depth, walk);
+    if (value instanceof Map)
+      return copyEntries(
+        [...value].map(([k, v]) => [String(k), v] as const),
+        depth,
+        walk,
+      );
     if (Array.isArray(value) || value instanceof Set) return copyItems([...value], depth, walk);
     return copyEntries(
       Object.keys(value).map((key) => [key, read(value, key)] as const),

@@ -83,7 +83,9 @@ export function readiness(document: AgentStatusDocument): Readiness {
   const reasons: string[] = [];
   if (document.phase !== 'running') reasons.push(`the agent is ${document.phase}`);
   if (document.platform.state !== 'ok') {
-    reasons.push(`platform ${document.platform.state}${document.platform.problem ? `: ${document.platform.problem}` : ''}`);
+    reasons.push(
+      `platform ${document.platform.state}${document.platform.problem ? `: ${document.platform.problem}` : ''}`,
+    );
   }
   if (!document.targets.some((target) => target.state === 'ok')) {
     reasons.push(document.targets.length === 0 ? 'no target is configured' : 'no target is usable');

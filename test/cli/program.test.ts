@@ -36,7 +36,7 @@ describe('help', () => {
   });
 
   test('handlers exist for every command', async () => {
-    for (const command of allCommands) expect(await command.load(), command.name).toBeTypeOf('function');
+    for (const command of allCommands) expect(await command.load()).toBeTypeOf('function');
   });
 });
 
@@ -124,9 +124,7 @@ describe('a command', () => {
       }),
     ]);
     expect(code).toBe(EXIT.config);
-    expect(io.lines.err.join('\n')).toBe(
-      'error: the thing failed\n  outer\n  inner\nnext: Do this:\n  dc-agent do-it',
-    );
+    expect(io.lines.err.join('\n')).toBe('error: the thing failed\n  outer\n  inner\nnext: Do this:\n  dc-agent do-it');
   });
 
   test('that throws a secret shows none', async () => {

@@ -68,9 +68,14 @@ export class ModelDisk implements Disk {
     return async () => void this.#locks.delete(path);
   }
 
-  /** The process is gone: its locks too; of what was not synced, any prefix may have reached the disk. */
-  crash(random: SeededRandom): void {
+  /** The process is gone, and its locks with it. The kernel still has what was written. */
+  release(): void {
     this.#locks.clear();
+  }
+
+  /** The power is gone: of what was not synced, any prefix may have reached the disk. */
+  crash(random: SeededRandom): void {
+    this.release();
     for (const file of this.files.values()) {
       const loose = file.bytes.length - file.synced;
       if (loose > 0) file.bytes = file.bytes.slice(0, file.synced + random.below(loose + 1));

@@ -27,6 +27,8 @@ export interface ProcessOptions {
   readonly probe: (host: string, port: number, key: string) => SshProbe;
   readonly settings: AgentSettings;
   readonly log: Log;
+  /** Called when the process has died, by whatever cause. */
+  readonly onDeath: () => void;
   /** ms by which this host's wall clock differs from the world's. */
   readonly wallOffset: () => number;
 }
@@ -63,6 +65,7 @@ export class AgentProcess {
       this.ledger = await openLedger({ disk: this.#disk(), directory: '/state/ledger', clock, log });
     } catch (error) {
       this.startError = error;
+      this.kill();
       return;
     }
     const transport = this.#gate(this.#options.platform);
@@ -97,14 +100,16 @@ export class AgentProcess {
   }
 
   kill(): void {
+    if (!this.#alive) return;
     this.#alive = false;
+    this.#options.onDeath();
   }
 
   /** SIGTERM: ends by itself, then the process is gone. */
   async stop(graceMs: number): Promise<void> {
     await this.agent?.stop(graceMs);
     await this.ledger?.close();
-    this.#alive = false;
+    this.kill();
   }
 
   #clock(): Clock {

@@ -4,7 +4,7 @@ import { World } from './world.ts';
 describe('one agent in a world without trouble', () => {
   it('turns a contract into one machine, hands it over, and removes it when it is cancelled', async () => {
     const world = new World({ seed: 1 });
-    await world.boot(world.addHost());
+    world.boot(world.addHost());
     await world.run(1_000);
     const contract = world.rent();
     await world.run(60_000, () => contract.status === 'active');

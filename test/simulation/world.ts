@@ -1,4 +1,5 @@
 import { createPlatformCore, type PlatformCore } from '../../simulators/platform/core.ts';
+import type { Fault as PlatformFault } from '../../simulators/platform/faults.ts';
 import { inProcessTransport } from '../../simulators/platform/in-process.ts';
 import type { Contract, Offering } from '../../simulators/platform/state.ts';
 import { cheapCrypto } from '../../simulators/platform/verify.ts';
@@ -11,6 +12,7 @@ import { type Log, silentLog } from '../../src/ports/log.ts';
 import { ModelDisk } from './model-disk.ts';
 import { AgentProcess } from './process.ts';
 import { SeededRandom } from './seeded-random.ts';
+import type { PlatformCall } from './story.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 export interface WorldOptions {
@@ -21,9 +23,11 @@ export interface WorldOptions {
   readonly latencyMs?: number;
   readonly createMs?: number;
   readonly bootMs?: number;
+  readonly maxMachines?: number;
+  readonly reuseIds?: boolean;
 }
 
-const SSH_KEY = `ssh-ed25519 ${Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.from([0, 0, 0, 32]), Buffer.alloc(32, 7)]).toString('base64')}`;
+export const SSH_KEY = `ssh-ed25519 ${Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.from([0, 0, 0, 32]), Buffer.alloc(32, 7)]).toString('base64')}`;
 
 const SETTINGS: AgentSettings = {
   version: '0.0.0-simulated',
@@ -37,14 +41,32 @@ const SETTINGS: AgentSettings = {
   policy: defaultPolicy,
 };
 
+/** What a supervisor does with a process that ended. */
+const RESTART_MS = 5_000;
+
 /** One host of the provider: its disk survives the agent's processes. */
 export interface Host {
   readonly name: string;
   readonly agentKey: string;
   readonly disk: ModelDisk;
   process: AgentProcess | undefined;
+  bootedAt: number;
   wallOffset: number;
+  /** How the next death is treated: the power goes too, and this long nothing runs. */
+  death: { power: boolean; downMs: number } | undefined;
+  /** Armed for the next process when there is none to arm. */
+  readonly index: number;
 }
+
+interface Armed<Call, Fault> {
+  readonly call: Call;
+  skip: number;
+  times: number;
+  readonly fault: Fault;
+}
+
+/** Told of every fault as it strikes: on which host's call, and what the agent there was doing. */
+export type OnFault = (host: Host | undefined, fault: string) => void;
 
 /** The platform, a backend and any number of hosts with agents, in one process under one virtual time. */
 export class World {
@@ -54,76 +76,163 @@ export class World {
   readonly sandbox: SandboxCore;
   readonly provider: string;
   readonly offering: Offering;
+  readonly foreignOffering: Offering;
   readonly hosts: Host[] = [];
+  onFault: OnFault = () => {};
+  /** True while the story itself changes machines, so that nobody blames the agent. */
+  intervening = false;
+  platformReachable = true;
+  /** While set, the platform claims in every reconcile answer that these contracts are cancelled. */
+  lies: ((contract: string) => boolean) | undefined;
   readonly #options: WorldOptions;
   readonly #pool: string;
+  readonly #platformFaults: Armed<PlatformCall, PlatformFault>[] = [];
 
   constructor(options: WorldOptions) {
     this.#options = options;
     this.random = new SeededRandom(options.seed);
-    this.platform = createPlatformCore({ clock: this.time, random: this.random.fork(), crypto: cheapCrypto, settings: { requireVerifiedEmail: false } });
+    this.platform = createPlatformCore({
+      clock: this.time,
+      random: this.random.fork(),
+      options: { crypto: cheapCrypto, settings: { requireVerifiedEmail: false } },
+    });
     this.sandbox = createSandboxCore({
       clock: this.time,
       random: this.random.fork(),
-      options: { createMs: options.createMs ?? 800, bootMs: options.bootMs ?? 1_500 },
+      options: {
+        createMs: options.createMs ?? 800,
+        bootMs: options.bootMs ?? 1_500,
+        maxMachines: options.maxMachines ?? 500,
+        reuseIds: options.reuseIds ?? false,
+      },
     });
     const { admin } = this.platform;
     this.provider = admin.provider();
     this.#pool = admin.pool(this.provider, { location: 'europe', provisionerType: 'sandbox' }).id;
     this.offering = admin.offering(this.provider, { provisioner_type: 'sandbox', agent_pool_id: this.#pool });
+    this.foreignOffering = admin.offering(this.provider, { provisioner_type: 'proxmox', agent_pool_id: this.#pool });
   }
 
   addHost(name = `host-${this.hosts.length + 1}`): Host {
     const { admin } = this.platform;
     const { key } = admin.keyPair();
     admin.register(admin.token(this.#pool), key);
-    const host: Host = { name, agentKey: key, disk: new ModelDisk(), process: undefined, wallOffset: 0 };
+    const index = this.hosts.length;
+    const host: Host = { name, index, agentKey: key, disk: new ModelDisk(), process: undefined, bootedAt: 0, wallOffset: 0, death: undefined };
     this.hosts.push(host);
     return host;
   }
 
-  /** Starts the agent of a host whose earlier process is gone. */
-  async boot(host: Host): Promise<AgentProcess> {
-    const { latencyMs = 5, log = silentLog, settings } = this.#options;
+  /** Starts the agent of a host whose earlier process is gone. What it does from then on takes virtual time. */
+  boot(host: Host): AgentProcess {
+    if (host.process !== undefined) throw new Error(`${host.name} is running`);
+    const { log = silentLog, settings } = this.#options;
     const process = new AgentProcess({
       time: this.time,
       random: this.random.fork(),
       disk: host.disk,
       agentKey: host.agentKey,
       providerPubkey: this.provider,
-      platform: inProcessTransport(this.platform, { clock: this.time, latencyMs }),
-      sandbox: inProcessSandbox(this.sandbox, { clock: this.time, latencyMs }),
+      platform: this.#platformFor(host),
+      sandbox: this.#sandboxFor(host),
       probe: (_host, port, key) => this.#probe(port, key),
       settings: { ...SETTINGS, ...settings },
-      log,
+      log: log.child({ host: host.name }),
       wallOffset: () => host.wallOffset,
+      onDeath: () => this.#died(host, process),
     });
     host.process = process;
-    // The ledger is read through gated ports, whose promises need no time to pass.
-    await process.start();
+    host.bootedAt = this.time.monotonic();
+    void process.start();
     return process;
   }
 
-  /** The power goes out on a host. */
-  crash(host: Host): void {
-    host.process?.kill();
+  #died(host: Host, process: AgentProcess): void {
+    if (host.process !== process) return;
+    this.onFault(host, host.death?.power ? 'power-cut' : 'kill');
     host.process = undefined;
-    host.disk.crash(this.random);
+    const { power, downMs } = host.death ?? { power: false, downMs: RESTART_MS };
+    host.death = undefined;
+    if (power) host.disk.crash(this.random);
+    else host.disk.release();
+    this.time.after(downMs, () => {
+      if (host.process === undefined) this.boot(host);
+    });
   }
 
-  rent(order: { hours?: number; sshKey?: string } = {}): Contract {
+  /** Arms a fault for calls to the platform by whatever host. */
+  addPlatformFault(call: PlatformCall, fault: PlatformFault, skip: number, times: number): void {
+    this.#platformFaults.push({ call, fault, skip, times });
+  }
+
+  clearFaults(): void {
+    this.#platformFaults.length = 0;
+    this.platform.faults.clear();
+    this.sandbox.faults.clear();
+    this.platformReachable = true;
+    this.lies = undefined;
+    this.sandbox.admin.setReachable(true);
+    for (const host of this.hosts) {
+      host.wallOffset = 0;
+      host.disk.failure = undefined;
+      if (host.process !== undefined) host.process.killAt = undefined;
+    }
+  }
+
+  rent(order: { hours?: number; sshKey?: string; offering?: Offering } = {}): Contract {
     return this.platform.admin.rent({ offering: this.offering, sshKey: SSH_KEY, hours: 24, ...order });
   }
 
   /** The machines that carry a contract's stamp, in whatever state. */
   machinesOf(contract: string): string[] {
     return [...this.sandbox.machines.values()]
-      .filter((machine) => Object.values(machine.labels).includes(contract))
+      .filter((machine) => machine.labels['dc-contract-id'] === contract)
       .map((machine) => machine.id);
   }
 
   run(ms: number, until?: () => boolean): Promise<void> {
     return this.time.advance(ms, until);
+  }
+
+  #platformFor(host: Host): ReturnType<typeof inProcessTransport> {
+    const { latencyMs = 5 } = this.#options;
+    const core: PlatformCore = {
+      ...this.platform,
+      admit: (request) => {
+        const fault = this.platformReachable ? this.#platformFault(callOf(request.method, request.path)) : OUTAGE;
+        if (fault !== undefined) {
+          this.onFault(host, `platform:${fault.kind}`);
+          this.platform.faults.add({ route: '*', fault });
+        } else if (this.lies !== undefined && request.path.endsWith('/reconcile')) {
+          this.onFault(host, 'platform:lie');
+          return lying(this.platform.admit(request), this.lies);
+        }
+        return this.platform.admit(request);
+      },
+    };
+    return inProcessTransport(core, { clock: this.time, latencyMs, peer: host.name });
+  }
+
+  #platformFault(call: PlatformCall | undefined): PlatformFault | undefined {
+    const armed = this.#platformFaults.find((one) => one.call === call && one.skip-- <= 0);
+    if (armed === undefined) return undefined;
+    if (--armed.times <= 0) this.#platformFaults.splice(this.#platformFaults.indexOf(armed), 1);
+    return armed.fault;
+  }
+
+  #sandboxFor(host: Host): ReturnType<typeof inProcessSandbox> {
+    const { latencyMs = 5 } = this.#options;
+    const core: SandboxCore = {
+      ...this.sandbox,
+      handle: (request) => {
+        const before = this.sandbox.faults.pending;
+        const answer = this.sandbox.handle(request);
+        const struck = this.sandbox.faults.pending < before || answer.delivery !== 'answer' || answer.delayMs > 0;
+        if (struck) this.onFault(host, `backend:${answer.delivery === 'answer' ? `${answer.status}` : answer.delivery}`);
+        return answer;
+      },
+    };
+    return inProcessSandbox(core, { clock: this.time, latencyMs });
   }
 
   #probe(port: number, key: string): SshProbe {
@@ -133,4 +242,39 @@ export class World {
     const accepted = answer.machine.authorizedKeys.some((one) => one.trim().startsWith(key));
     return accepted ? { state: 'ready', hostKey, latencyMs: 1 } : { state: 'key-refused', hostKey };
   }
+}
+
+const OUTAGE: PlatformFault = { kind: 'drop-before' };
+
+/** Which of the agent's calls this is. */
+export function callOf(method: string, path: string): PlatformCall | undefined {
+  if (path.endsWith('/heartbeat')) return 'heartbeat';
+  if (path.endsWith('/pending-provision')) return 'work-list';
+  if (path.endsWith('/lock')) return method === 'DELETE' ? 'unlock' : 'lock';
+  if (path.endsWith('/provisioning')) return 'report';
+  if (path.endsWith('/terminated')) return 'terminated';
+  if (path.endsWith('/reconcile')) return 'reconcile';
+  if (path.endsWith('/health')) return 'health';
+  return path.includes('/password') ? 'credential' : undefined;
+}
+
+type Admission = ReturnType<PlatformCore['admit']>;
+
+/** The answer of a platform that has lost its mind: what it should keep is to be ended. */
+function lying(admission: Admission, about: (contract: string) => boolean): Admission {
+  return {
+    ...admission,
+    process() {
+      const outcome = admission.process();
+      const envelope = JSON.parse(outcome.response.body);
+      const { keep, terminate } = envelope.data;
+      const doomed = keep.filter((one: { contractId: string }) => about(one.contractId));
+      envelope.data.keep = keep.filter((one: { contractId: string }) => !about(one.contractId));
+      envelope.data.terminate = [
+        ...terminate,
+        ...doomed.map((one: { externalId: string; contractId: string }) => ({ externalId: one.externalId, contractId: one.contractId, reason: 'cancelled' })),
+      ];
+      return { ...outcome, response: { ...outcome.response, body: JSON.stringify(envelope) } };
+    },
+  };
 }

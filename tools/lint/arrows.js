@@ -19,7 +19,8 @@ export const ARROWS = {
   health: { values: ['host', 'guest'], types: ['config', 'platform', 'provisioner'] },
   host: { types: ['config', 'platform', 'provisioner'] },
   identity: { types: ['config', 'platform'] },
-  ledger: { types: ['lifecycle', 'platform', 'provisioner'] },
+  // The ledger's state is the fold of its entries by lifecycle's `apply`, which is pure.
+  ledger: { values: ['lifecycle'], types: ['platform', 'provisioner'] },
   lifecycle: { types: ['*'] },
   platform: { values: ['identity', 'host'], types: ['config'] },
   provisioner: {},
@@ -42,7 +43,8 @@ export function forbidden({ from, to, how }) {
   if (isTest(from)) return undefined;
   if (isTest(to)) return 'shipped code does not import tests';
   const [source, target] = [roomOf(from), roomOf(to)];
-  if (source === undefined) return undefined;
+  if (source === undefined)
+    return /^(src|provisioners)\//.test(from) ? `${from} is in no room of the source tree` : undefined;
   if (target === undefined) return `${to} is in no room of the source tree`;
   if (target === source) {
     const [own, other] = [pluginOf(from), pluginOf(to)];
@@ -66,9 +68,9 @@ function allows(list, room) {
   return list?.includes(room) === true || (list?.includes('*') === true && !GUARDED.has(room));
 }
 
-/** @param {string} path */
+/** Fixtures count as tests wherever they lie. @param {string} path */
 function isTest(path) {
-  return path.startsWith('test/') || path.endsWith('.test.ts');
+  return path.startsWith('test/') || /(\.test|(^|\/)fixtures)\.ts$/.test(path);
 }
 
 /** @param {string} path */

@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 /** Each case is a file of a small project and the rule that it must break; `undefined` means that it breaks none. */
+// biome-ignore format: a table, one case a line
 const CASES: [does: string, path: string, code: string, rule: string | undefined][] = [
   ['console outside the CLI', 'src/agent/a.ts', 'console.log(1);', 'eslint(no-console)'],
   ['console in the CLI', 'src/cli/a.ts', 'console.log(1);', undefined],
@@ -38,6 +39,10 @@ const CASES: [does: string, path: string, code: string, rule: string | undefined
   ['lifecycle naming a type of the ledger', 'src/lifecycle/b.ts', `import type { X } from '../ledger/x.ts';\nexport type Y = X;`, undefined],
   ['a mixed import that loads code', 'src/lifecycle/c.ts', `import { type X, x } from '../ledger/x.ts';\nexport const y: X = x();`, 'house(import-direction)'],
   ['lifecycle running a port', 'src/lifecycle/d.ts', `import { x } from '../ports/x.ts';\nx();`, undefined],
+  ['the ledger folding its entries with lifecycle', 'src/ledger/a.ts', `import { x } from '../lifecycle/x.ts';\nx();`, undefined],
+  ['the ledger running the platform', 'src/ledger/b.ts', `import { x } from '../platform/x.ts';\nx();`, 'house(import-direction)'],
+  ['fixtures importing a plugin', 'src/config/fixtures.ts', `import { x } from '../../provisioners/two/x.ts';\nx();`, undefined],
+  ['shipped code importing fixtures', 'src/config/b.ts', `import { x } from './fixtures.ts';\nx();`, 'house(import-direction)'],
   ['the agent running the ledger', 'src/agent/c.ts', `import { x } from '../ledger/x.ts';\nx();`, undefined],
   ['the agent reaching up to the CLI', 'src/agent/d.ts', `import { x } from '../cli/x.ts';\nx();`, 'house(import-direction)'],
   ['the agent running the configuration', 'src/agent/e.ts', `import { x } from '../config/x.ts';\nx();`, 'house(import-direction)'],
@@ -58,6 +63,7 @@ const CASES: [does: string, path: string, code: string, rule: string | undefined
   ['a simulator importing the ledger', 'simulators/two/a.ts', `import { x } from '../../src/ledger/x.ts';\nx();`, 'house(import-direction)'],
   ['a simulator importing the platform', 'simulators/two/b.ts', `import { x } from '../../src/platform/x.ts';\nx();`, undefined],
   ['a room that nobody drew arrows for', 'src/attic/a.ts', `import { x } from '../ledger/x.ts';\nx();`, 'house(import-direction)'],
+  ['a file outside every room', 'src/stray.ts', `import { x } from './ledger/x.ts';\nx();`, 'house(import-direction)'],
   ['shipped code importing a test', 'src/host/y.ts', `import { x } from './x.test.ts';\nx();`, 'house(import-direction)'],
   ['a type import in a type', 'src/ports/b.ts', `export type Y = import('../ledger/x.ts').X;`, 'house(import-direction)'],
 ];
@@ -84,13 +90,26 @@ async function writeProject(directory: string): Promise<void> {
   const config = JSON.parse(await readFile(join(root, '.oxlintrc.json'), 'utf8')) as Record<string, unknown>;
   config['jsPlugins'] = [join(root, 'tools/lint/plugin.js')];
   delete config['$schema'];
-  const compilerOptions = { strict: true, module: 'nodenext', target: 'es2023', lib: ['es2023', 'dom'], types: [], noEmit: true };
+  const compilerOptions = {
+    strict: true,
+    module: 'nodenext',
+    target: 'es2023',
+    lib: ['es2023', 'dom'],
+    types: [],
+    noEmit: true,
+  };
   await write(directory, '.oxlintrc.json', JSON.stringify(config));
-  await write(directory, 'tsconfig.json', JSON.stringify({ compilerOptions: { ...compilerOptions, allowImportingTsExtensions: true } }));
+  await write(
+    directory,
+    'tsconfig.json',
+    JSON.stringify({ compilerOptions: { ...compilerOptions, allowImportingTsExtensions: true } }),
+  );
   await write(directory, 'package.json', '{"type":"module"}');
   // The type-aware part is looked up from the directory that is linted.
   await symlink(join(root, 'node_modules'), join(directory, 'node_modules'));
-  const rooms = ['agent', 'cli', 'config', 'guest', 'ledger', 'platform', 'ports', 'provisioner'].map((room) => `src/${room}`);
+  const rooms = ['agent', 'cli', 'config', 'guest', 'ledger', 'lifecycle', 'platform', 'ports', 'provisioner'].map(
+    (room) => `src/${room}`,
+  );
   for (const room of [...rooms, 'provisioners/two', 'simulators/two']) {
     await write(directory, `${room}/x.ts`, 'export type X = number;\nexport const x = (): number => 1;\n');
   }
@@ -107,7 +126,9 @@ async function write(directory: string, path: string, text: string): Promise<voi
 async function lint(directory: string): Promise<Map<string, string[]>> {
   const binary = join(root, 'node_modules/oxlint/bin/oxlint');
   const stdout = await new Promise<string>((done) => {
-    execFile(process.execPath, [binary, '-f', 'json'], { cwd: directory, maxBuffer: 1 << 26 }, (_error, out) => done(out));
+    execFile(process.execPath, [binary, '-f', 'json'], { cwd: directory, maxBuffer: 1 << 26 }, (_error, out) =>
+      done(out),
+    );
   });
   if (!stdout.startsWith('{')) throw new Error(`the linter did not start: ${stdout}`);
   const report = JSON.parse(stdout) as { diagnostics: { code: string; filename: string }[] };

@@ -54,11 +54,15 @@ export const autoAcceptRoutes = [
 
 /** On by default, also without a profile. Where rules exist for the offering, the duration must lie inside one of them. */
 export function autoAccepts(platform: Platform, contract: Contract): boolean {
-  const provider = platform.state.providers.get(contract.provider);
-  if (!provider) return true;
-  if (!provider.autoAccept) return false;
-  const rules = provider.rules.filter((rule) => rule.enabled && rule.offeringId === contract.offeringSlug);
+  if (!autoAcceptOn(platform, contract.provider)) return false;
+  const all = platform.state.providers.get(contract.provider)?.rules ?? [];
+  const rules = all.filter((rule) => rule.enabled && rule.offeringId === contract.offeringSlug);
   return rules.length === 0 || rules.some((rule) => admits(rule, contract.durationHours));
+}
+
+/** The switch alone: it also decides whether a provisioned contract becomes active by itself, whatever the rules say. */
+export function autoAcceptOn(platform: Platform, provider: string): boolean {
+  return platform.state.providers.get(provider)?.autoAccept ?? true;
 }
 
 function admits(rule: AutoAcceptRule, hours: number): boolean {

@@ -77,13 +77,13 @@ function checkDcId(dcId: string): void {
 /** The one route with credentials of its own and with real status codes. It keeps one TXT value, so two names in one order collide. */
 function updateTxt(call: Call): Answer {
   const { platform, body, headers } = call;
-  const txt = body.optionalString('txt');
-  if (txt === undefined) return error(400, 'no txt value');
   const [user, key] = [headers['x-api-user'], headers['x-api-key']];
   if (user === undefined || key === undefined) return error(401, 'missing credentials');
   if (!/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(user)) return error(400, 'bad username');
   const account = findAccount(platform, user);
   if (!account || account.password !== key) return error(401, 'invalid credentials');
+  const txt = body.optionalString('txt');
+  if (txt === undefined) return error(400, 'no txt value');
   if (!platform.settings.dns) return error(500, 'DNS management not configured');
   const { gatewayPrefix, domain } = platform.settings;
   platform.state.txt.set(`_acme-challenge.${account.dcId}.${gatewayPrefix}.${domain}`, txt);

@@ -3,7 +3,7 @@ import { type Call, contractId, contractOf, type Route, requirePathProvider } fr
 import type { Platform } from '../options.ts';
 import type { Contract, LiftedDetails } from '../state.ts';
 import { addEvent, failProvisioning, move, parseStatus, STATUSES } from '../transitions.ts';
-import { autoAccepts } from './auto-accept.ts';
+import { autoAcceptOn } from './auto-accept.ts';
 import { refuseForeign } from './work.ts';
 
 export const reportRoutes = [
@@ -50,7 +50,7 @@ function reportStatus(call: Call) {
     const problem = storeDetails(platform, contract, details, now);
     if (problem) return failure(`Status updated but failed to save details: ${problem}`);
   }
-  if (autoAccepts(platform, contract)) move(platform, contract, 'active', by);
+  if (autoAcceptOn(platform, contract.provider)) move(platform, contract, 'active', by);
   return ok('Contract marked as provisioned');
 }
 

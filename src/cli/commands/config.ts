@@ -16,7 +16,8 @@ export const configCheckCommand: Command = {
 export const configExplainCommand: Command = {
   name: 'config explain',
   summary: 'show every value in effect and where it comes from',
-  description: 'Shows each setting with its value and its origin: a line of the file, or the default. Secrets are dots.',
+  description:
+    'Shows each setting with its value and its origin: a line of the file, or the default. Secrets are dots.',
   options: [{ flags: '--json', description: 'print it as JSON' }],
   examples: [{ line: 'dc-agent config explain', explains: 'What the agent would run with.' }],
   exits: [EXIT.config],

@@ -30,6 +30,7 @@ export const devSandboxCommand: Command = {
     'targets of type sandbox.',
   options: [
     { flags: '--socket <path>', description: 'the unix socket', default: '/tmp/dc-sandbox.sock' },
+    { flags: '--state <file>', description: 'keep the machines in this file, so that they outlive the process' },
     { flags: '--json', description: 'print the address as JSON' },
   ],
   examples: [{ line: 'dc-agent dev sandbox --socket /tmp/sandbox.sock', explains: 'A backend without an engine.' }],

@@ -19,7 +19,10 @@ export async function checkPlatform(
   const reached = await checkReach(config, link, signal);
   if (reached.some((finding) => finding.level === 'fail')) return reached;
   if (key === undefined) {
-    return [...reached, { level: 'skip', code: 'platform.key', title: 'Not asked whether the key is accepted: there is no key.' }];
+    return [
+      ...reached,
+      { level: 'skip', code: 'platform.key', title: 'Not asked whether the key is accepted: there is no key.' },
+    ];
   }
   const api = link.signed(key, config.api.providerPubkey);
   return [...reached, await checkKey(api, signal), await checkSeen(api, signal)];
@@ -46,10 +49,12 @@ async function checkReach(config: Config, link: PlatformLink, signal: AbortSigna
 function checkSkew(skewMs: number): Finding {
   const off = Math.abs(skewMs);
   // The Date header counts whole seconds, so less than two of them is nothing.
-  if (off < 2000) return { level: 'pass', code: 'platform.clock', title: 'This host’s clock agrees with the platform’s.' };
+  if (off < 2000)
+    return { level: 'pass', code: 'platform.clock', title: 'This host’s clock agrees with the platform’s.' };
   const title = `This host’s clock is ${duration(off)} ${skewMs > 0 ? 'ahead of' : 'behind'} the platform’s.`;
   const remedy = 'Let NTP set the clock: timedatectl set-ntp true';
-  if (off >= MAX_SKEW_MS) return { level: 'fail', code: 'platform.clock.wrong', title: `${title} No request is accepted.`, remedy };
+  if (off >= MAX_SKEW_MS)
+    return { level: 'fail', code: 'platform.clock.wrong', title: `${title} No request is accepted.`, remedy };
   return off >= SKEW_WARN_MS
     ? { level: 'warn', code: 'platform.clock.drifting', title, remedy }
     : { level: 'pass', code: 'platform.clock', title };
@@ -60,7 +65,11 @@ async function checkKey(api: PlatformApi, signal: AbortSignal): Promise<Finding>
   try {
     const { items, malformed } = await api.pendingProvision(signal);
     const extra = malformed.length === 0 ? '' : ` and ${malformed.length} that cannot be read`;
-    return { level: 'pass', code: 'platform.key', title: `The key is accepted; ${items.length} contracts wait for an agent${extra}.` };
+    return {
+      level: 'pass',
+      code: 'platform.key',
+      title: `The key is accepted; ${items.length} contracts wait for an agent${extra}.`,
+    };
   } catch (error) {
     if (!(error instanceof PlatformError)) throw error;
     if (error.kind === 'unauthorized') {
@@ -68,21 +77,37 @@ async function checkKey(api: PlatformApi, signal: AbortSignal): Promise<Finding>
         level: 'fail',
         code: 'platform.key.refused',
         title: `The platform does not know this agent’s key: ${error.message}`,
-        remedy: 'Register it with a new token from the pool’s page: dc-agent setup token --token <token> --provisioner <type> --force',
+        remedy:
+          'Register it with a new token from the pool’s page: dc-agent setup token --token <token> --provisioner <type> --force',
       };
     }
     const remedy = 'Check provider_pubkey in [api], and the pool’s page.';
-    return { level: 'fail', code: `platform.key.${error.kind}`, title: `The work list is refused: ${error.message}`, remedy };
+    return {
+      level: 'fail',
+      code: `platform.key.${error.kind}`,
+      title: `The work list is refused: ${error.message}`,
+      remedy,
+    };
   }
 }
 
 async function checkSeen(api: PlatformApi, signal: AbortSignal): Promise<Finding> {
   const seen = await api.agentStatus(signal);
   if (seen === undefined) {
-    return { level: 'warn', code: 'platform.agent.unseen', title: 'The platform has had no heartbeat yet.', remedy: 'Start the agent: systemctl start dc-agent' };
+    return {
+      level: 'warn',
+      code: 'platform.agent.unseen',
+      title: 'The platform has had no heartbeat yet.',
+      remedy: 'Start the agent: systemctl start dc-agent',
+    };
   }
   // It is about the provider's most recently seen agent, which may be another one: no ground for a failure.
   const title = `The provider’s latest heartbeat was ${ago(seen.lastHeartbeat, Date.now())}.`;
   if (seen.online) return { level: 'pass', code: 'platform.agent', title };
-  return { level: 'warn', code: 'platform.agent.offline', title, remedy: 'Start the agent, or look at dc-agent status.' };
+  return {
+    level: 'warn',
+    code: 'platform.agent.offline',
+    title,
+    remedy: 'Start the agent, or look at dc-agent status.',
+  };
 }

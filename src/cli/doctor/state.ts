@@ -15,8 +15,9 @@ export async function checkState(stateDir: string): Promise<readonly Finding[]> 
 }
 
 async function checkDirectory(path: string): Promise<Finding> {
-  const facts = await stat(path).catch((error: NodeJS.ErrnoException) => error);
-  if (facts instanceof Error) return facts.code === 'ENOENT' ? checkParent(path) : unusable(path, facts.message);
+  const facts = await stat(path).catch((error: unknown) => ({ error }));
+  if ('error' in facts)
+    return isMissing(facts.error) ? checkParent(path) : unusable(path, causes(facts.error).join(': '));
   if (!facts.isDirectory()) return unusable(path, 'it is not a directory');
   try {
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
@@ -35,12 +36,21 @@ async function checkDirectory(path: string): Promise<Finding> {
   return { level: 'pass', code: 'state.directory', title: `${path} is writable.` };
 }
 
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
 /** Not there yet is fine when the agent can make it. */
 async function checkParent(path: string): Promise<Finding> {
   for (let parent = dirname(path); ; parent = dirname(parent)) {
     const found = await stat(parent).catch(() => undefined);
     if (found === undefined && parent !== dirname(parent)) continue;
-    const writable = found?.isDirectory() === true && (await access(parent, constants.W_OK).then(() => true, () => false));
+    const writable =
+      found?.isDirectory() === true &&
+      (await access(parent, constants.W_OK).then(
+        () => true,
+        () => false,
+      ));
     if (writable) {
       return { level: 'pass', code: 'state.directory', title: `${path} does not exist yet; the first start makes it.` };
     }
@@ -89,7 +99,8 @@ async function checkHolder(stateDir: string): Promise<Finding> {
     return { level: 'pass', code: 'state.holder', title: `The agent is running (process ${String(answer.pid)}).` };
   }
   const holder = await lockHolder(join(ledgerDirectory(stateDir), 'lock'));
-  if (holder === undefined) return { level: 'pass', code: 'state.holder', title: 'No agent uses this state directory now.' };
+  if (holder === undefined)
+    return { level: 'pass', code: 'state.holder', title: 'No agent uses this state directory now.' };
   const silent = answer instanceof AgentNotRunning ? 'nobody answers on its socket' : causes(answer).join(': ');
   return {
     level: 'warn',

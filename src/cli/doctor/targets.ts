@@ -1,5 +1,12 @@
 import type { Config, TargetConfig } from '../../config/types.ts';
-import { type AgentId, type Finding, type Log, type ProvisionerPlugin, systemClock, systemRandom } from '../../provisioner/index.ts';
+import {
+  type AgentId,
+  type Finding,
+  type Log,
+  type ProvisionerPlugin,
+  systemClock,
+  systemRandom,
+} from '../../provisioner/index.ts';
 import { withinDeadline } from './deadline.ts';
 import type { Section } from './report.ts';
 
@@ -23,27 +30,33 @@ export function checkTargets(config: Config, checks: TargetChecks): Promise<Sect
   );
 }
 
-async function checkTarget(target: TargetConfig, checks: TargetChecks, signal: AbortSignal): Promise<readonly Finding[]> {
+async function checkTarget(
+  target: TargetConfig,
+  checks: TargetChecks,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
   const { log, agent } = checks;
   const plugin = checks.plugins.get(target.type);
   if (plugin === undefined) {
-    return [{ level: 'fail', code: 'target.plugin.missing', title: `This agent has no provisioner of type ${target.type}.` }];
+    return [
+      { level: 'fail', code: 'target.plugin.missing', title: `This agent has no provisioner of type ${target.type}.` },
+    ];
   }
   const deps = { agent, target: target.name, clock: systemClock, random: systemRandom, log };
   const provisioner = await plugin.open(target.settings, deps);
   try {
     const findings = await provisioner.check({ signal, log });
-    const { simulated, noDiskLimit } = provisioner.capabilities;
+
     return [
       ...findings,
-      ...(noDiskLimit === undefined
-        ? []
-        : [{ level: 'warn' as const, code: 'target.disk.unlimited', title: `Disk sizes are not enforced: ${noDiskLimit}` }]),
-      ...(simulated
-        ? [{ level: 'warn' as const, code: 'target.simulated', title: 'Its machines are simulated; nothing real is made.' }]
-        : []),
       ...(provisioner.stop === undefined
-        ? [{ level: 'warn' as const, code: 'target.stop.missing', title: 'It cannot stop machines: a paused contract keeps running.' }]
+        ? [
+            {
+              level: 'warn' as const,
+              code: 'target.stop.missing',
+              title: 'It cannot stop machines: a paused contract keeps running.',
+            },
+          ]
         : []),
     ];
   } finally {

@@ -1,9 +1,12 @@
-import type { ContractEvent, ContractRecord } from '../../lifecycle/index.ts';
+import type { ContractEvent, ContractRecord, Step } from '../../lifecycle/index.ts';
 
 /** One line of a contract's story. */
 export interface TimelineEntry {
   /** ms since the epoch */
   readonly at: number;
+  /** What the ledger calls it; `step` where it is about one. */
+  readonly type: ContractEvent['type'];
+  readonly step?: Step;
   readonly text: string;
   readonly detail?: string;
   readonly level?: 'bad';
@@ -11,17 +14,22 @@ export interface TimelineEntry {
 
 /** A contract's story in words, oldest first. */
 export function timelineOf(record: ContractRecord): TimelineEntry[] {
-  return record.history.map(({ at, event }) => ({ at, ...tell(event) }));
+  return record.history.map(({ at, event }) => ({
+    at,
+    type: event.type,
+    ...('step' in event ? { step: event.step } : {}),
+    ...tell(event),
+  }));
 }
 
-export type Words = Omit<TimelineEntry, 'at'>;
+export type Words = Pick<TimelineEntry, 'text' | 'detail' | 'level'>;
 
 export function tell(event: ContractEvent): Words {
   switch (event.type) {
     case 'admitted':
       return { text: `taken for target ${event.target}`, detail: orderLine(event) };
     case 'intent':
-      return { text: `${event.step} begun`, ...(event.attempt > 1 ? { detail: `attempt ${event.attempt}` } : {}) };
+      return { text: `${event.step} begun`, detail: intentDetail(event) };
     case 'done':
       return { text: `${event.step} done`, ...doneDetail(event) };
     case 'failed':
@@ -44,6 +52,28 @@ export function tell(event: ContractEvent): Words {
       // Written by a newer version: better a bare word than a story with a hole.
       return { text: String((event as { type: unknown }).type) };
   }
+}
+
+/** What each step is for, in the operator's words. */
+const PURPOSE: Readonly<Record<Step, string>> = {
+  claim: 'takes the platform’s lock, so that no other agent works on it',
+  announce: 'tells the platform that work has begun',
+  create: 'makes the machine',
+  verify: 'waits until the tenant’s key is accepted over SSH',
+  deliver: 'tells the platform where the machine is',
+  credential: 'hands the root password to the platform, which encrypts it for the tenant',
+  release: 'gives the lock back',
+  fail: 'tells the platform why there will be no machine',
+  destroy: 'removes the machine',
+  terminate: 'tells the platform that the machine is gone',
+  stop: 'turns the machine off',
+  start: 'turns the machine on',
+};
+
+function intentDetail(event: Extract<ContractEvent, { type: 'intent' }>): string {
+  // A newer version may know more steps.
+  const purpose = PURPOSE[event.step] ?? '';
+  return event.attempt > 1 ? `attempt ${event.attempt}: ${purpose}` : purpose;
 }
 
 function orderLine(event: Extract<ContractEvent, { type: 'admitted' }>): string {
@@ -71,6 +101,7 @@ function placeDetail(instance: { externalId: string; ssh?: { host: string; port:
 
 function failedDetail(event: Extract<ContractEvent, { type: 'failed' }>): string {
   const outcome = event.nothingHappened ? 'nothing was changed' : undefined;
-  const wait = event.retryAfterMs === undefined ? undefined : `asked to wait ${Math.round(event.retryAfterMs / 1000)} s`;
+  const wait =
+    event.retryAfterMs === undefined ? undefined : `asked to wait ${Math.round(event.retryAfterMs / 1000)} s`;
   return [event.kind, outcome, wait].filter((part) => part !== undefined).join(', ');
 }

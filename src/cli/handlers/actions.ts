@@ -69,5 +69,9 @@ async function untilDrained(socket: string, io: Io): Promise<void> {
     shown = line;
     await pause(500, undefined, { signal: io.signal }).catch(() => undefined);
   }
-  throw new Failure({ what: 'stopped waiting; the agent goes on draining', next: 'To take new contracts again:', command: 'dc-agent resume' });
+  throw new Failure({
+    what: 'stopped waiting; the agent goes on draining',
+    next: 'To take new contracts again:',
+    command: 'dc-agent resume',
+  });
 }

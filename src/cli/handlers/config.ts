@@ -2,7 +2,7 @@ import { builtinPlugins } from '../../../provisioners/index.ts';
 import { type ConfigReport, configCheck } from '../../config/command.ts';
 import { configExplain } from '../../config/explain.ts';
 import { configSchema } from '../../config/json-schema.ts';
-import { flag, type Args, type Handler } from '../command.ts';
+import { type Args, flag, type Handler } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
 

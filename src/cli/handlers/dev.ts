@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { resolve } from 'node:path';
 import { flag, type Handler, text } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import { Failure } from '../failure.ts';
@@ -11,22 +12,38 @@ export const platform: Handler = async (args, io) => {
   const running = await startDevPlatform({
     ...(port === undefined ? {} : { port: portNumber(port) }),
     ...(seedOffering === undefined ? {} : { seedOffering }),
+  }).catch((cause: unknown) => {
+    throw new Failure({
+      what: 'the simulated platform could not be started',
+      next: 'Choose another --port, or none for a free one.',
+      cause,
+    });
   });
-  const { close, ...facts } = running;
+  const { core: _core, close, ...facts } = running;
   return serve(io, flag(args, 'json'), facts, close);
 };
 
 export const sandbox: Handler = async (args, io) => {
-  const { startDevSandbox } = await import('../../../simulators/sandbox/server.ts');
-  const { close, ...facts } = await startDevSandbox({ socketPath: text(args, 'socket') ?? '/tmp/dc-sandbox.sock' });
-  return serve(io, flag(args, 'json'), facts, close);
+  const { startDevSandbox } = await import('../../../simulators/sandbox/dev.ts');
+  const stateFile = text(args, 'state');
+  const running = await startDevSandbox({
+    socketPath: resolve(text(args, 'socket') ?? '/tmp/dc-sandbox.sock'),
+    ...(stateFile === undefined ? {} : { stateFile: resolve(stateFile) }),
+    onProblem: (problem) => io.err(`problem: ${problem}`),
+  });
+  const { socketPath, configuration } = running;
+  return serve(io, flag(args, 'json'), { socketPath, configuration }, () => running.close());
 };
 
 /** Shows what was started, waits for the end, and takes it down. */
-async function serve(io: Io, json: boolean, facts: object, close: () => Promise<void>): Promise<typeof EXIT.ok> {
-  const plain = Object.entries(facts).filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value));
-  if (json) io.out(JSON.stringify(Object.fromEntries(plain)));
-  else for (const [name, value] of plain) io.out(`${name}: ${value}`);
+async function serve(
+  io: Io,
+  json: boolean,
+  facts: Readonly<Record<string, string | number>>,
+  close: () => Promise<void>,
+): Promise<typeof EXIT.ok> {
+  if (json) io.out(JSON.stringify(facts));
+  else for (const [name, value] of Object.entries(facts)) io.out(describe(name, String(value), io));
   io.err('Simulated: nothing here is real. Ctrl-C ends it.');
   try {
     if (!io.signal.aborted) await once(io.signal, 'abort');
@@ -34,6 +51,15 @@ async function serve(io: Io, json: boolean, facts: object, close: () => Promise<
     await close();
   }
   return EXIT.ok;
+}
+
+/** `setupToken` as `setup token`; a value of several lines below its name, ready to be copied. */
+function describe(name: string, value: string, io: Io): string {
+  const words = io.colors.bold(name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`));
+  const lines = value.trimEnd().split('\n');
+  return lines.length === 1
+    ? `${words}: ${lines[0]}`
+    : [`${words}:`, ...lines.map((line) => `  ${line}`.trimEnd())].join('\n');
 }
 
 function portNumber(given: string): number {

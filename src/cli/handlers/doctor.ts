@@ -1,11 +1,12 @@
 import { builtinPlugins } from '../../../provisioners/index.ts';
 import { type Config, ConfigError, type ConfigProblem, formatProblem } from '../../config/types.ts';
+import { VERSION } from '../../host/version.ts';
 import type { LoadedAgentKey } from '../../identity/keys.ts';
 import type { AgentId } from '../../ports/ids.ts';
 import { silentLog } from '../../ports/log.ts';
 import type { Finding } from '../../provisioner/contract.ts';
-import { redact } from '../../telemetry/redact.ts';
-import { VERSION } from '../../host/version.ts';
+import { redacted } from '../../telemetry/redact.ts';
+import { advise } from '../advice.ts';
 import { type Args, flag, type Handler, text } from '../command.ts';
 import { readConfig } from '../configuration.ts';
 import { withinDeadline } from '../doctor/deadline.ts';
@@ -60,7 +61,14 @@ async function examine(config: Config, args: Args, io: Io, timeoutMs: number): P
     }
     if (flag(args, 'testProvision')) {
       for (const target of config.targets) {
-        const outcome = await runTrial({ config, target, agent, plugins: builtinPlugins, log: silentLog, signal: io.signal });
+        const outcome = await runTrial({
+          config,
+          target,
+          agent,
+          plugins: builtinPlugins,
+          log: silentLog,
+          signal: io.signal,
+        });
         sections.push({ name: `test-provision on ${target.name}`, findings: [outcome.finding] });
       }
     }
@@ -96,7 +104,10 @@ async function checkKeyFile(config: Config): Promise<{ key?: LoadedAgentKey; fin
   try {
     const key = await readAgentKey(config);
     const good: Finding = { level: 'pass', code: 'key', title: `The agent key is ${key.publicKey}.` };
-    return { key, findings: [good, ...key.warnings.map((title): Finding => ({ level: 'warn', code: 'key.file', title }))] };
+    return {
+      key,
+      findings: [good, ...key.warnings.map((title): Finding => ({ level: 'warn', code: 'key.file', title }))],
+    };
   } catch (error) {
     const remedy = 'Make a key and register it: dc-agent setup token --token <token> --provisioner <type> --force';
     return { findings: [{ level: 'fail', code: 'key.unusable', title: causes(error).join(': '), remedy }] };
@@ -112,16 +123,24 @@ async function sendHeartbeat(
 ): Promise<Finding[]> {
   if (key === undefined) return [{ level: 'skip', code: 'heartbeat', title: 'Not sent: there is no key.' }];
   const replay = await readRecords(config.agent.stateDir);
-  const active = [...(replay?.records.values() ?? [])].filter((record) => record.delivered && record.closedAt === undefined);
+  const active = [...(replay?.records.values() ?? [])].filter(
+    (record) => record.delivered && record.closedAt === undefined,
+  );
   const beat = { version: VERSION, activeContracts: active.length };
   const answer = await link.signed(key, config.api.providerPubkey).heartbeat(beat, signal);
   const pool = answer.poolName === undefined ? '' : ` in pool ${answer.poolName}`;
-  return [{ level: 'pass', code: 'heartbeat', title: `The platform took a heartbeat${pool} (${active.length} contracts).` }];
+  return [
+    { level: 'pass', code: 'heartbeat', title: `The platform took a heartbeat${pool} (${active.length} contracts).` },
+  ];
 }
 
 function show(sections: readonly Section[], args: Args, io: Io): boolean {
-  const report = summarise(redact(sections, { items: 10_000 }) as Section[]);
-  io.out(flag(args, 'json') ? JSON.stringify({ version: VERSION, ...report }, null, 2) : renderReport(report, io.colors));
+  const report = summarise(redacted(sections));
+  io.out(
+    flag(args, 'json')
+      ? JSON.stringify({ version: VERSION, ...report }, null, 2)
+      : advise(renderReport(report, io.colors), args.config),
+  );
   return report.ok;
 }
 

@@ -1,12 +1,12 @@
-import { type ContractRecord, decide, defaultPolicy } from '../../lifecycle/index.ts';
-import { redact } from '../../telemetry/redact.ts';
+import { type ContractRecord, decide, defaultPolicy, phaseOf } from '../../lifecycle/index.ts';
+import { redacted } from '../../telemetry/redact.ts';
 import { flag, type Handler } from '../command.ts';
 import { readConfig } from '../configuration.ts';
 import { EXIT } from '../exit.ts';
 import { renderStory, type Story } from '../explain/render.ts';
 import { timelineOf } from '../explain/timeline.ts';
 import { Failure } from '../failure.ts';
-import { phaseOf, pickContract, readRecords } from '../records.ts';
+import { pickContract, readRecords } from '../records.ts';
 import { duration } from '../text/duration.ts';
 
 export const explainContract: Handler = async (args, io) => {
@@ -21,8 +21,8 @@ export const explainContract: Handler = async (args, io) => {
   const contract = pickContract(args.operands[0] ?? '', [...replay.records.keys(), ...replay.quarantined.keys()]);
   const record = [...replay.records.values()].find((candidate) => candidate.contract === contract);
   const quarantine = [...replay.quarantined].find(([id]) => id === contract)?.[1];
-  const story = tellStory(contract, record, quarantine, Date.now());
-  io.out(flag(args, 'json') ? JSON.stringify(redact(story, { items: 100_000 }), null, 2) : renderStory(story, io.colors));
+  const story = redacted(tellStory(contract, record, quarantine, Date.now()));
+  io.out(flag(args, 'json') ? JSON.stringify(story, null, 2) : renderStory(story, io.colors));
   return EXIT.ok;
 };
 
@@ -57,7 +57,8 @@ function whatNext(record: ContractRecord, now: number): string {
   }
   // Without the running agent the backend's abilities are not known; the common ones are assumed, and it only is shown.
   const can = { stop: true, start: true, needsLogin: true };
-  const decision = decide(record, { can, lockLeftMs: Number.POSITIVE_INFINITY }, defaultPolicy, now);
+  const lockLeftMs = record.claimed ? Number.POSITIVE_INFINITY : 0;
+  const decision = decide(record, { can, lockLeftMs }, defaultPolicy, now);
   switch (decision.kind) {
     case 'step':
       return `${decision.step}: ${decision.why}`;
@@ -66,8 +67,8 @@ function whatNext(record: ContractRecord, now: number): string {
     case 'close':
       return `it is closed: ${decision.why}`;
     case 'wait': {
-      const wait = decision.until === undefined || !Number.isFinite(decision.until) ? '' : `, in ${duration(Math.max(0, decision.until - now))}`;
-      return `waits: ${decision.why}${wait}`;
+      if (decision.until === undefined || !Number.isFinite(decision.until)) return `nothing: ${decision.why}`;
+      return `waits ${duration(Math.max(0, decision.until - now))}: ${decision.why}`;
     }
     default:
       return '';

@@ -70,7 +70,7 @@ async function write(
   } catch (cause) {
     throw new Failure({
       what: `this host is registered (provider ${providerPubkey}), but ${plan.output} could not be written`,
-      next: 'Make room or correct the rights, then finish without a token:',
+      next: 'Make room or correct the rights, then finish; the token is not needed any more:',
       command: `dc-agent setup token --provider-pubkey ${providerPubkey} --provisioner ${plan.provisioner}, with the options of this call`,
       cause,
     });
@@ -84,7 +84,9 @@ function report(plan: SetupPlan, registration: Registration, backup: string | un
   io.out(`Wrote ${plan.output} (mode 0600).`);
   if (backup !== undefined) io.out(`The file that was there is now ${backup}.`);
   if (provisionerType !== undefined && provisionerType !== plan.provisioner) {
-    io.err(`warning: the pool is for ${provisionerType}, this agent serves ${plan.provisioner}; offerings of another type are left alone.`);
+    io.err(
+      `warning: the pool is for ${provisionerType}, this agent serves ${plan.provisioner}; offerings of another type are left alone.`,
+    );
   }
   io.out('Next:');
   io.out(`  dc-agent --config ${plan.output} doctor`);

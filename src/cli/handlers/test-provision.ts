@@ -3,7 +3,8 @@ import type { Config, TargetConfig } from '../../config/types.ts';
 import type { AgentId } from '../../ports/ids.ts';
 import { silentLog } from '../../ports/log.ts';
 import { systemClock, systemRandom } from '../../provisioner/index.ts';
-import { redact } from '../../telemetry/redact.ts';
+import { redacted, redactText } from '../../telemetry/redact.ts';
+import { advise } from '../advice.ts';
 import { type Args, flag, type Handler, text } from '../command.ts';
 import { readConfig } from '../configuration.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
@@ -27,31 +28,33 @@ export const testProvision: Handler = async (args, io) => {
       exit: EXIT.usage,
     });
   }
-  const outcome = await runTrial({
-    config,
-    target: chooseTarget(config, text(args, 'target')),
-    agent: (await readAgentKey(config)).publicKey,
-    plugins: builtinPlugins,
-    log: silentLog,
-    signal: io.signal,
-    sshPubkey,
-    keep: flag(args, 'keep') ? 'keep' : undefined,
-    sizes: {
-      ...amount(args, 'cpu', 'cpuCores'),
-      ...amount(args, 'memory', 'memoryMb'),
-      ...amount(args, 'disk', 'storageGb'),
-    },
-    timeoutMs: (amount(args, 'timeout', 'seconds')['seconds'] ?? 600) * 1000,
-    tell: (event) => io.err(line(event)),
-  });
-  if (flag(args, 'json')) io.out(JSON.stringify(redact(outcome), null, 2));
+  const outcome = redacted(
+    await runTrial({
+      config,
+      target: chooseTarget(config, text(args, 'target')),
+      agent: (await readAgentKey(config)).publicKey,
+      plugins: builtinPlugins,
+      log: silentLog,
+      signal: io.signal,
+      sshPubkey,
+      keep: flag(args, 'keep') ? 'keep' : undefined,
+      sizes: {
+        ...amount(args, 'cpu', 'cpuCores'),
+        ...amount(args, 'memory', 'memoryMb'),
+        ...amount(args, 'disk', 'storageGb'),
+      },
+      timeoutMs: (amount(args, 'timeout', 'seconds')['seconds'] ?? 600) * 1000,
+      tell: (event) => io.err(line(event)),
+    }),
+  );
+  if (flag(args, 'json')) io.out(JSON.stringify(outcome, null, 2));
   else io.out(`${outcome.ok ? io.colors.green('PASS') : io.colors.red('FAIL')}  ${oneLine(outcome.finding.title)}`);
-  if (outcome.finding.remedy !== undefined) io.err(`next: ${outcome.finding.remedy}`);
+  if (outcome.finding.remedy !== undefined) io.err(`next: ${advise(outcome.finding.remedy, args.config)}`);
   return outcome.ok ? EXIT.ok : EXIT.failed;
 };
 
 function line(event: TrialEvent): string {
-  return `${(event.ms / 1000).toFixed(2).padStart(8)} s  ${oneLine(event.text)}`;
+  return `${(event.ms / 1000).toFixed(2).padStart(8)} s  ${oneLine(redactText(event.text))}`;
 }
 
 /** Destroys nothing but what a note on this disk names; the plugin verifies each machine's stamp besides. */
@@ -62,7 +65,9 @@ async function cleanUp(config: Config, io: Io): Promise<ExitCode> {
   for (const file of unreadable) io.err(`${file} cannot be read; it is kept.`);
   for (const record of records) {
     if (record.pid !== undefined && record.pid !== process.pid && isAlive(record.pid)) {
-      io.err(`${record.contract.slice(0, 12)} on ${record.target}: process ${record.pid} is still at work on it; left alone.`);
+      io.err(
+        `${record.contract.slice(0, 12)} on ${record.target}: process ${record.pid} is still at work on it; left alone.`,
+      );
       continue;
     }
     if ((await removeOne(config, record, io)) !== undefined) failed += 1;
@@ -81,7 +86,8 @@ async function removeOne(config: Config, record: TrialRecord, io: Io): Promise<s
   const deps = { target: target.name, clock: systemClock, random: systemRandom, log: silentLog };
   const provisioner = await plugin.open(target.settings, { agent: record.agent as AgentId, ...deps });
   try {
-    const tell = (words: string): void => io.out(`${record.contract.slice(0, 12)} on ${record.target}: ${oneLine(words)}`);
+    const tell = (words: string): void =>
+      io.out(`${record.contract.slice(0, 12)} on ${record.target}: ${oneLine(redactText(words))}`);
     return await removeTrial(provisioner, record, config.agent.stateDir, silentLog, tell);
   } finally {
     await provisioner.close?.();
@@ -99,7 +105,9 @@ function isAlive(pid: number): boolean {
 }
 
 function chooseTarget(config: Config, name: string | undefined): TargetConfig {
-  const target = config.targets.find((candidate) => (name === undefined ? candidate.isDefault : candidate.name === name));
+  const target = config.targets.find((candidate) =>
+    name === undefined ? candidate.isDefault : candidate.name === name,
+  );
   if (target !== undefined) return target;
   throw new Failure({
     what: `there is no target ${name ?? ''}`,

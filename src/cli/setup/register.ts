@@ -45,7 +45,10 @@ export async function register(plan: SetupPlan, key: AgentKey, link: PlatformLin
     case 'expired':
       throw new Failure({ what: 'the setup token has expired', next: NEW_TOKEN });
     case 'invalid':
-      throw new Failure({ what: 'the platform does not know this setup token', next: `Check for a cut-off copy. ${NEW_TOKEN}` });
+      throw new Failure({
+        what: 'the platform does not know this setup token',
+        next: `Check for a cut-off copy. ${NEW_TOKEN}`,
+      });
     case 'refused':
       throw new Failure({
         what: `the platform refused the registration: ${answer.text}`,
@@ -53,6 +56,7 @@ export async function register(plan: SetupPlan, key: AgentKey, link: PlatformLin
       });
     case 'used':
       return explainLost(plan, key, link, 'the setup token is used already', undefined);
+    case 'unknown-outcome':
     default:
       return explainLost(plan, key, link, 'the platform’s answer was lost', answer.error);
   }
@@ -89,8 +93,9 @@ async function explainLost(
     throw new Failure({
       what: `${what}, but the platform knows this host’s key: it is registered`,
       details: ['Only the provider’s public key is missing; it is on the provider’s page.'],
-      next: 'Finish without a token:',
-      command: 'dc-agent setup token --provider-pubkey <64 hex digits> --provisioner <type>, with the options of this call',
+      next: 'Finish with it; the token is not needed any more:',
+      command:
+        'dc-agent setup token --provider-pubkey <64 hex digits> --provisioner <type>, with the options of this call',
       cause,
     });
   }

@@ -1,8 +1,7 @@
 import type { Config } from '../../config/types.ts';
 import type { Replay } from '../../ledger/index.ts';
-import type { ContractRecord } from '../../lifecycle/index.ts';
+import { owedReports, phaseOf } from '../../lifecycle/index.ts';
 import type { ContractStatus } from '../../telemetry/status.ts';
-import { phaseOf } from '../records.ts';
 
 /** What can be told without the agent: the ledger's contracts, and that nobody is looking after them now. */
 export interface OfflineStatus {
@@ -37,16 +36,4 @@ export function offlineStatus(config: Config, replay: Replay | undefined): Offli
     quarantined: [...(replay?.quarantined ?? [])].map(([contract, problem]) => ({ contract, problem })),
     problems: replay?.problems ?? [],
   };
-}
-
-/** What the platform does not have yet although this host is done with it. */
-function owedReports(record: ContractRecord): number {
-  const machineGone = record.machine === 'none' || record.machine === 'gone';
-  const owed = [
-    record.goal === 'deliver' && record.verified && !record.delivered,
-    record.goal === 'remove' && record.reason === 'failed' && !record.failReported,
-    record.goal === 'remove' && record.reason === 'cancelled' && machineGone && !record.terminateReported,
-    record.goal === 'keep' && record.sealedPassword !== undefined,
-  ];
-  return owed.filter(Boolean).length;
 }

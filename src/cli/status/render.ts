@@ -21,7 +21,10 @@ export function renderOffline(offline: OfflineStatus, now: number, colors: Color
   const damaged = offline.quarantined.map(({ contract, problem }) => `${contract.slice(0, 12)}: ${oneLine(problem)}`);
   const blocks = [
     `${colors.red('The agent is not running')} (nobody answers in ${offline.stateDir}). Machines keep running; new contracts wait.`,
-    [...offline.problems.map((problem) => colors.red(oneLine(problem))), ...damaged.map((line) => colors.red(line))].join('\n'),
+    [
+      ...offline.problems.map((problem) => colors.red(oneLine(problem))),
+      ...damaged.map((line) => colors.red(line)),
+    ].join('\n'),
     `From the ledger:\n${contracts(offline.contracts, now, colors)}`,
     `To start it: ${colors.bold('systemctl start dc-agent')}, or ${colors.bold('dc-agent run')}`,
   ];
@@ -31,7 +34,10 @@ export function renderOffline(offline: OfflineStatus, now: number, colors: Color
 function head(document: AgentStatusDocument, now: number, colors: Colors): string {
   const phase = document.phase === 'running' ? colors.green(document.phase) : colors.yellow(document.phase);
   const rows = [
-    ['agent', `${phase} for ${duration(now - document.startedAt)}, version ${document.version}, process ${document.pid}`],
+    [
+      'agent',
+      `${phase} for ${duration(now - document.startedAt)}, version ${document.version}, process ${document.pid}`,
+    ],
     ['key', document.agent],
     ['platform', `${platformState(document.platform, colors)} ${colors.dim(document.endpoint)}`],
     [
@@ -47,7 +53,9 @@ function head(document: AgentStatusDocument, now: number, colors: Colors): strin
 function platformState(platform: PlatformStatus, colors: Colors): string {
   const problem = platform.problem === undefined ? '' : ` (${oneLine(platform.problem)})`;
   if (platform.state === 'ok') return colors.green('ok');
-  return platform.state === 'unknown' ? colors.yellow(`not asked yet${problem}`) : colors.red(`${platform.state}${problem}`);
+  return platform.state === 'unknown'
+    ? colors.yellow(`not asked yet${problem}`)
+    : colors.red(`${platform.state}${problem}`);
 }
 
 function skew(platform: PlatformStatus): string {
@@ -63,7 +71,9 @@ function attention(document: AgentStatusDocument, colors: Colors): string {
     lines.push(colors.red(`held back: ${breaker.held.length} stops or removals at once look like a mistake`));
     lines.push(...breaker.held.slice(0, 10).map((contract) => `  ${contract}`));
     if (breaker.held.length > 10) lines.push(`  and ${breaker.held.length - 10} more`);
-    lines.push(`  to let them happen: ${colors.bold('dc-agent approve <contract>')} or ${colors.bold('dc-agent approve --all')}`);
+    lines.push(
+      `  to let them happen: ${colors.bold('dc-agent approve <contract>')} or ${colors.bold('dc-agent approve --all')}`,
+    );
   }
   for (const finding of document.findings) {
     if (finding.level !== 'fail' && finding.level !== 'warn') continue;
@@ -78,7 +88,11 @@ function targets(list: readonly TargetStatus[], colors: Colors): string {
   const rows = list.map((target) => [
     oneLine(target.name),
     `${target.type}${target.simulated ? ' (simulated)' : ''}`,
-    target.state === 'ok' ? colors.green('ok') : target.state === 'failing' ? colors.red('failing') : colors.yellow('unknown'),
+    target.state === 'ok'
+      ? colors.green('ok')
+      : target.state === 'failing'
+        ? colors.red('failing')
+        : colors.yellow('unknown'),
     String(target.machines),
     `${target.busy}/${target.limit}`,
     oneLine(target.problem ?? ''),
@@ -113,7 +127,7 @@ function contracts(list: readonly ContractStatus[], now: number, colors: Colors)
 function activity(contract: ContractStatus, colors: Colors): string {
   if (contract.problem !== undefined) return colors.red(oneLine(contract.problem));
   if (contract.doing !== undefined) return oneLine(contract.doing);
-  return contract.waitingFor === undefined ? '' : colors.dim(`waits: ${oneLine(contract.waitingFor)}`);
+  return contract.waitingFor === undefined ? '' : colors.dim(oneLine(contract.waitingFor));
 }
 
 function declined(list: AgentStatusDocument['declined']): string {

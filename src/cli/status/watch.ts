@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { followEvents } from '../../telemetry/follow.ts';
 import { AgentNotRunning, readLocalStatus } from '../../telemetry/local-client.ts';
+import type { AgentStatusDocument } from '../../telemetry/status.ts';
 import type { Io } from '../io.ts';
-import { renderStatus } from './render.ts';
 
 /** A burst of events is one picture. */
 const SETTLE_MS = 200;
@@ -12,15 +12,18 @@ const RETRY_MS = 1000;
 
 const CLEAR = `${String.fromCharCode(27)}[H${String.fromCharCode(27)}[2J`;
 
-/**
- * Shows the status again whenever something changes, until `io.signal` is aborted; waits for an agent that is not there.
- * On a terminal each picture replaces the one before; as JSON each is one line.
- */
-export async function watch(socketPath: string, form: 'text' | 'json', io: Io): Promise<void> {
+export interface Picture {
+  draw(document: AgentStatusDocument): string;
+  /** Each picture replaces the one before. */
+  readonly clear: boolean;
+}
+
+/** Shows the status again whenever something changes, until `io.signal` is aborted; waits for an agent that is not there. */
+export async function watch(socketPath: string, picture: Picture, io: Io): Promise<void> {
   let absent = false;
   while (!io.signal.aborted) {
     try {
-      await follow(socketPath, form, io);
+      await follow(socketPath, picture, io);
       absent = false;
     } catch (error) {
       if (io.signal.aborted) return;
@@ -32,16 +35,16 @@ export async function watch(socketPath: string, form: 'text' | 'json', io: Io): 
   }
 }
 
-async function follow(socketPath: string, form: 'text' | 'json', io: Io): Promise<void> {
+async function follow(socketPath: string, picture: Picture, io: Io): Promise<void> {
   const stop = new AbortController();
   const signal = AbortSignal.any([io.signal, stop.signal]);
   let wake: () => void = () => {};
-  let gone: unknown;
+  let gone: Error | undefined;
   const following = (async () => {
     for await (const _ of followEvents(socketPath, signal)) wake();
     throw new AgentNotRunning(socketPath, undefined);
   })().catch((error: unknown) => {
-    gone = error;
+    gone = error instanceof Error ? error : new Error(String(error));
     wake();
   });
   try {
@@ -50,10 +53,12 @@ async function follow(socketPath: string, form: 'text' | 'json', io: Io): Promis
         wake = resolve;
       });
       const document = await readLocalStatus(socketPath);
-      const picture = form === 'json' ? JSON.stringify(document) : renderStatus(document, Date.now(), io.colors);
-      io.out(form === 'text' && io.terminal ? `${CLEAR}${picture}` : picture);
+      io.out(`${picture.clear ? CLEAR : ''}${picture.draw(document)}`);
       const timer = new AbortController();
-      await Promise.race([changed, pause(REFRESH_MS, undefined, { signal: AbortSignal.any([signal, timer.signal]) }).catch(() => undefined)]);
+      await Promise.race([
+        changed,
+        pause(REFRESH_MS, undefined, { signal: AbortSignal.any([signal, timer.signal]) }).catch(() => undefined),
+      ]);
       timer.abort();
       await pause(SETTLE_MS, undefined, { signal: io.signal }).catch(() => undefined);
     }

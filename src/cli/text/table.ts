@@ -32,7 +32,7 @@ export function oneLine(text: string): string {
 }
 
 function width(text: string): number {
-  return [...text.replace(ESCAPES, '')].length;
+  return Array.from(text.replace(ESCAPES, '')).length;
 }
 
 function pad(text: string, to: number, align: 'left' | 'right'): string {

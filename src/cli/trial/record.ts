@@ -39,8 +39,8 @@ export interface StoredTrials {
 
 export async function storedTrials(stateDir: string): Promise<StoredTrials> {
   const directory = trialDirectory(stateDir);
-  const names = await systemDisk.list(directory).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
+  const names = await systemDisk.list(directory).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
     throw error;
   });
   const records: TrialRecord[] = [];

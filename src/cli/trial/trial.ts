@@ -17,10 +17,11 @@ import {
   systemClock,
   systemRandom,
 } from '../../provisioner/index.ts';
+import { registerSecret } from '../../telemetry/secrets.ts';
 import { causes, Failure } from '../failure.ts';
 import { trialSshKey } from './key.ts';
-import { removeTrial } from './remove.ts';
 import { saveTrial, type TrialRecord } from './record.ts';
+import { removeTrial } from './remove.ts';
 
 export interface TrialInput {
   readonly config: Config;
@@ -86,6 +87,7 @@ export async function runTrial(input: TrialInput): Promise<TrialOutcome> {
     try {
       tell(`making ${machineName(record.contract as ContractId)} on ${input.target.name}`);
       instance = await make(provisioner, { input, record: () => record, sshKey, deadline, save, tell });
+      if (instance.rootPassword !== undefined) registerSecret(instance.rootPassword.reveal());
       await save({ externalId: instance.externalId });
       tell(`made: ${instance.externalId}`);
       await useable(provisioner, instance, sshKey, deadline);
@@ -172,7 +174,12 @@ function orderOf({ input, record, sshKey }: Making): MachineOrder {
 }
 
 /** What the agent demands before it reports a machine: an accepted login, unless the backend's word is enough. */
-async function useable(provisioner: Provisioner, instance: Instance, sshKey: string, signal: AbortSignal): Promise<void> {
+async function useable(
+  provisioner: Provisioner,
+  instance: Instance,
+  sshKey: string,
+  signal: AbortSignal,
+): Promise<void> {
   if (provisioner.capabilities.readiness === 'backend') return;
   const { ssh } = instance;
   if (ssh === undefined) throw new Error('the backend gave no address to log in at');
@@ -194,11 +201,18 @@ function outcome(
   const where = `on target ${input.target.name}`;
   const took = `${((events.at(-1)?.ms ?? 0) / 1000).toFixed(1)} s`;
   const finding: Finding = ok
-    ? { level: 'pass', code: 'test-provision', title: `A machine was made ${where}${input.keep ? '' : ' and removed'} in ${took}.` }
+    ? {
+        level: 'pass',
+        code: 'test-provision',
+        title: `A machine was made ${where}${input.keep ? '' : ' and removed'} in ${took}.`,
+      }
     : {
         level: 'fail',
         code: left === undefined ? 'test-provision.failed' : 'test-provision.left',
-        title: left === undefined ? `No usable machine ${where}: ${problem}` : `A test machine may be left ${where}: ${left}`,
+        title:
+          left === undefined
+            ? `No usable machine ${where}: ${problem}`
+            : `A test machine may be left ${where}: ${left}`,
         remedy: left === undefined ? 'See dc-agent doctor for this target.' : 'dc-agent test-provision --cleanup',
       };
   if (instance === undefined) return { ok, finding, contract: record.contract, events, ...(left ? { left } : {}) };

@@ -11,7 +11,10 @@ export const noShell = {
           if (specifier.type !== 'ImportSpecifier') {
             context.report({ node: specifier, message: 'import the functions of child_process by name' });
           } else if (SHELL_CALLS.has(specifier.imported.name)) {
-            context.report({ node: specifier, message: `${specifier.imported.name} runs a shell: use execFile or spawn` });
+            context.report({
+              node: specifier,
+              message: `${specifier.imported.name} runs a shell: use execFile or spawn`,
+            });
           }
         }
       },

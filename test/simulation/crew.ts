@@ -1,0 +1,80 @@
+import { Worker } from 'node:worker_threads';
+import type { Outcome } from './tell.ts';
+
+export interface Failure {
+  readonly seed: number;
+  readonly rule: string;
+  readonly text: string;
+}
+
+export interface Tally {
+  stories: number;
+  contracts: number;
+  virtualMs: number;
+  perMinute: number;
+  readonly coverage: Set<string>;
+  readonly failures: Failure[];
+}
+
+export interface CrewOptions {
+  /** Seeds that once failed; they go first. */
+  readonly known: readonly number[];
+  readonly from: number;
+  readonly seeds: number;
+  readonly seconds?: number;
+  readonly workers: number;
+  readonly onProgress: (tally: Tally) => void;
+  /** Stop at the first failure. */
+  readonly first?: boolean;
+}
+
+export interface Told extends Omit<Outcome, 'coverage'> {
+  readonly seed: number;
+  readonly coverage: readonly string[];
+}
+
+/** Hands seeds to worker threads until there are enough of them or the time is over. */
+export async function runStories(options: CrewOptions): Promise<Tally> {
+  const tally: Tally = { stories: 0, contracts: 0, virtualMs: 0, perMinute: 0, coverage: new Set(), failures: [] };
+  const startedAt = performance.now();
+  const queue = [...options.known];
+  let fresh = 0;
+  const next = (): number | undefined => {
+    const over = options.seconds !== undefined && performance.now() - startedAt > options.seconds * 1000;
+    if (over || (options.first === true && tally.failures.length > 0)) return undefined;
+    return queue.shift() ?? (fresh < options.seeds ? options.from + fresh++ : undefined);
+  };
+  const onTold = (told: Told): void => {
+    add(tally, told);
+    tally.perMinute = Math.round((tally.stories / (performance.now() - startedAt)) * 60_000);
+    options.onProgress(tally);
+  };
+  await Promise.all(Array.from({ length: options.workers }, () => employ(next, onTold)));
+  return tally;
+}
+
+function add(tally: Tally, { seed, violations, coverage, contracts, virtualMs }: Told): void {
+  tally.stories++;
+  tally.contracts += contracts;
+  tally.virtualMs += virtualMs;
+  for (const pair of coverage) tally.coverage.add(pair);
+  const [violation] = violations;
+  if (violation !== undefined) tally.failures.push({ seed, rule: violation.rule, text: violation.text });
+}
+
+function employ(next: () => number | undefined, onTold: (told: Told) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL('./teller.mjs', import.meta.url));
+    const give = (): void => {
+      const seed = next();
+      if (seed === undefined) void worker.terminate().then(() => resolve());
+      else worker.postMessage(seed);
+    };
+    worker.on('message', (told: Told) => {
+      onTold(told);
+      give();
+    });
+    worker.on('error', reject);
+    give();
+  });
+}

@@ -1,0 +1,237 @@
+import type { Contract } from '../../simulators/platform/state.ts';
+import type { Exchange } from '../../simulators/platform/core.ts';
+import type { SandboxCore } from '../../simulators/sandbox/core.ts';
+import { callOf, type Host, SSH_KEY, type World } from './world.ts';
+
+export interface Violation {
+  readonly rule: string;
+  readonly at: number;
+  readonly text: string;
+}
+
+type Machine = ReturnType<SandboxCore['machines']['get']> & object;
+
+const LIVE: ReadonlySet<string> = new Set(['provisioned', 'active', 'paused']);
+const OPEN: ReadonlySet<string> = new Set(['accepted', 'provisioning', ...LIVE]);
+const SILENCE_MS = 200_000;
+/** A fact that is younger than this may not have reached everybody: a call already on its way acts on the older one. */
+const NEWS_MS = 150_000;
+
+/** What the story did to a contract's world, which changes what can be asked of the agent. */
+export interface Excuses {
+  /** Its machine was taken away from outside. */
+  readonly lost: Set<string>;
+  /** The platform lied about it, and the agent could not know. */
+  readonly sacrificed: Set<string>;
+  /** Its order can never be met. */
+  readonly hopeless: Set<string>;
+  readonly foreign: Set<string>;
+  /** When it was last paused, resumed or ended: monotonic ms. */
+  readonly changedAt: Map<string, number>;
+  /** The platform went back in time, so its rows and ours tell different stories. */
+  restoredAt: number | undefined;
+}
+
+/** Watches a world for everything that must never happen. */
+export class Rules {
+  readonly violations: Violation[] = [];
+  readonly excuses: Excuses = {
+    lost: new Set(),
+    sacrificed: new Set(),
+    hopeless: new Set(),
+    foreign: new Set(),
+    changedAt: new Map(),
+    restoredAt: undefined,
+  };
+  readonly #world: World;
+  readonly #beats = new Map<string, number>();
+  readonly #made = new Map<string, string>();
+  #beatsTroubledAt = -Infinity;
+
+  constructor(world: World) {
+    this.#world = world;
+    world.sandbox.onChange((machine) => this.#onMachine(machine));
+    world.platform.onExchange(({ request, outcome }) => this.#onExchange(request, outcome.response.status));
+  }
+
+  blame(rule: string, text: string): void {
+    if (this.violations.length < 20) this.violations.push({ rule, at: this.#world.time.monotonic(), text });
+  }
+
+  /** The heartbeat lane may have been held up from outside until now. */
+  troubleBeats(): void {
+    this.#beatsTroubledAt = this.#world.time.monotonic();
+  }
+
+  /** What must hold at any moment and is not seen in a single call. */
+  check(): void {
+    const now = this.#world.time.monotonic();
+    if (!this.#world.platformReachable) this.troubleBeats();
+    if (now - this.#beatsTroubledAt < SILENCE_MS) return;
+    for (const host of this.#world.hosts) {
+      const { process, agentKey, bootedAt } = host;
+      if (Math.abs(host.wallOffset) > 240_000) this.troubleBeats();
+      if (process === undefined || process.agent === undefined || now - bootedAt < SILENCE_MS) continue;
+      if (now - this.#beatsTroubledAt < SILENCE_MS) continue;
+      const last = this.#beats.get(agentKey) ?? -Infinity;
+      if (now - last > SILENCE_MS) this.blame('heartbeat', `${host.name} has not been heard of for ${Math.round((now - last) / 1000)} s`);
+    }
+  }
+
+  #onMachine(machine: Machine): void {
+    if (this.#world.intervening) return;
+    const owner = this.#world.hosts.find((host) => host.agentKey === machine.labels['dc-agent-id']);
+    const contract = machine.labels['dc-contract-id'] ?? '';
+    if (machine.state === 'creating') return this.#onCreate(owner, contract);
+    if (machine.state !== 'deleting' && machine.state !== 'stopping') return;
+    if (owner === undefined) return this.blame('only our own', `machine ${machine.id}, not ours, is ${machine.state}`);
+    const row = this.#world.platform.contracts.get(contract);
+    if (row === undefined || !this.#isHandedOver(row, machine.id)) return;
+    if (machine.state === 'stopping' && row.status === 'paused') return;
+    if (this.#world.lies !== undefined) return this.#sacrifice(contract);
+    if (this.#isNews(contract)) return;
+    this.blame('nothing live is harmed', `machine ${machine.id} of contract ${short(contract)} (${row.status}) is ${machine.state}`);
+  }
+
+  #isHandedOver(row: Contract, machine: string): boolean {
+    const live = LIVE.has(row.status) && row.endAt > this.#world.time.now();
+    return live && row.details !== undefined && JSON.parse(row.details).external_id === machine;
+  }
+
+  #isNews(contract: string): boolean {
+    const { changedAt, restoredAt } = this.excuses;
+    const at = Math.max(changedAt.get(contract) ?? -Infinity, restoredAt ?? -Infinity);
+    return this.#world.time.monotonic() - at < NEWS_MS;
+  }
+
+  /** A few ends at once must be believed; many must not. */
+  #sacrifice(contract: string): void {
+    const { sacrificed } = this.excuses;
+    sacrificed.add(contract);
+    const handedOver = [...this.#world.platform.contracts.values()].filter((row) => LIVE.has(row.status)).length;
+    const limit = Math.max(5, 0.2 * handedOver);
+    if (sacrificed.size > limit * this.#world.hosts.length) {
+      this.blame('mass action trips the breaker', `${sacrificed.size} of ${handedOver} live machines were ended on a sick platform's word`);
+    }
+  }
+
+  #onCreate(owner: Host | undefined, contract: string): void {
+    if (owner === undefined) return;
+    const row = this.#world.platform.contracts.get(contract);
+    const lock = this.#world.platform.locks.get(contract);
+    const held = lock !== undefined && lock.agent === owner.agentKey && lock.expiresAt > this.#world.time.now();
+    const open = row !== undefined && (row.status === 'accepted' || row.status === 'provisioning');
+    if (!held && open && !this.#isNews(contract)) {
+      this.blame('creates hold the lock', `${owner.name} makes a machine for ${short(contract)} without holding its lock`);
+    }
+    if (this.excuses.foreign.has(contract)) this.blame('foreign kinds are left alone', `a machine was made for ${short(contract)}`);
+    this.#made.set(contract, owner.name);
+  }
+
+  #onExchange(request: Exchange['request'], status: number): void {
+    const call = callOf(request.method, request.path);
+    const key = request.headers['x-agent-pubkey'] ?? '';
+    if (call === 'heartbeat') {
+      if (status === 200) this.#beats.set(key, this.#world.time.monotonic());
+      return;
+    }
+    if (call !== 'lock' && call !== 'report') return;
+    const contract = /[0-9a-f]{64}(?=\/(?:lock|provisioning)$)/.exec(request.path)?.[0] ?? '';
+    if (this.excuses.foreign.has(contract)) this.blame('foreign kinds are left alone', `${call} for ${short(contract)}`);
+    if (call === 'report') this.#onReport(contract, request.body, key);
+  }
+
+  #onReport(contract: string, body: string, key: string): void {
+    const row = this.#world.platform.contracts.get(contract);
+    if (row === undefined) return;
+    const report: { status?: string; instanceDetails?: string } = JSON.parse(body);
+    if (report.status === 'provisioning_failed' && row.status === 'provisioningfailed') {
+      const age = this.#world.time.now() - row.createdAt;
+      const excused = this.excuses.hopeless.has(contract) || age >= 50 * 60_000;
+      if (!excused) this.blame('only final errors are reported as failed', `${short(contract)} was failed after ${Math.round(age / 1000)} s: ${row.failureReason}`);
+    }
+    if (report.status !== 'provisioned' || row.details !== report.instanceDetails || row.completedAt !== this.#world.time.now()) return;
+    const machine = this.#world.sandbox.machines.get(JSON.parse(report.instanceDetails ?? '{}').external_id);
+    const right = machine?.labels['dc-contract-id'] === contract && machine.labels['dc-agent-id'] === key;
+    if (!right && !this.excuses.lost.has(contract)) this.blame('what is handed over exists', `${short(contract)} was reported without its machine`);
+  }
+
+  /** Why the world is not at rest yet; empty when it is. */
+  unsettled(): string[] {
+    const found: string[] = [];
+    const { restoredAt } = this.excuses;
+    for (const row of this.#world.platform.contracts.values()) {
+      if (!this.excuses.foreign.has(row.id)) found.push(...this.#unsettledContract(row));
+    }
+    for (const machine of this.#world.sandbox.machines.values()) {
+      const contract = machine.labels['dc-contract-id'];
+      const ours = this.#world.hosts.some((host) => host.agentKey === machine.labels['dc-agent-id']);
+      // What a restored platform has forgotten is kept: not knowing is no reason to destroy anything.
+      if (ours && restoredAt === undefined && !this.#world.platform.contracts.has(contract ?? '')) found.push(`machine ${machine.id} is of no contract`);
+    }
+    for (const host of this.#world.hosts) found.push(...this.#unsettledHost(host));
+    return found;
+  }
+
+  #unsettledContract(row: Contract): string[] {
+    const { lost, sacrificed, restoredAt } = this.excuses;
+    const name = `${short(row.id)} (${row.status})`;
+    const machines = this.#world.machinesOf(row.id);
+    const now = this.#world.time.now();
+    const held = this.#world.platform.locks.get(row.id);
+    const found: string[] = [];
+    if (held !== undefined && held.expiresAt > now) found.push(`${name} is locked`);
+    const live = OPEN.has(row.status) && row.endAt > now;
+    if (!live) {
+      if (machines.length > 0) found.push(`${name} is over and has machines ${machines.join(', ')}`);
+      return found;
+    }
+    if (sacrificed.has(row.id) || lost.has(row.id)) return machines.length > 1 ? [`${name} has machines ${machines.join(', ')}`] : found;
+    if (!LIVE.has(row.status)) return [...found, `${name} was not handed over`];
+    // An agent cannot see that a pool mate made another one while the platform had forgotten the first.
+    if (machines.length > 1 && restoredAt !== undefined && this.#world.hosts.length > 1) return found;
+    if (machines.length !== 1) return [...found, `${name} has ${machines.length} machines`];
+    return [...found, ...this.#wrongMachine(row, machines[0] ?? '')];
+  }
+
+  #wrongMachine(row: Contract, id: string): string[] {
+    const machine = this.#world.sandbox.machines.get(id);
+    if (machine === undefined) return [`${short(row.id)} has no machine ${id}`];
+    const found: string[] = [];
+    const details = JSON.parse(row.details ?? '{}');
+    if (details.external_id !== id) found.push(`${short(row.id)}: the tenant was told of machine ${details.external_id}, not ${id}`);
+    if (details.ssh_port !== machine.sshPort) found.push(`${short(row.id)}: the tenant was told of port ${details.ssh_port}, not ${machine.sshPort}`);
+    const wanted = row.status === 'paused' ? 'stopped' : 'running';
+    if (machine.state !== wanted) found.push(`${short(row.id)} (${row.status}): its machine is ${machine.state}`);
+    if (!machine.authorizedKeys.includes(SSH_KEY)) found.push(`${short(row.id)}: its machine does not accept the tenant's key`);
+    return found;
+  }
+
+  #unsettledHost(host: Host): string[] {
+    const { process, agentKey } = host;
+    if (process?.ledger === undefined || process.agent === undefined) return [`${host.name} is down`];
+    const found: string[] = [];
+    if (process.ledger.quarantined.size > 0) found.push(`${host.name} has quarantined contracts`);
+    for (const record of process.ledger.records.values()) {
+      if (record.closedAt !== undefined) continue;
+      const row = this.#world.platform.contracts.get(record.contract);
+      if (row === undefined && this.excuses.restoredAt !== undefined) continue;
+      const live = row !== undefined && OPEN.has(row.status) && row.endAt > this.#world.time.now();
+      const name = `${host.name}: the record of ${short(record.contract)}`;
+      if (!live) found.push(`${name} is still open (${record.goal}${record.reason === undefined ? '' : ` ${record.reason}`})`);
+      else if (record.running !== undefined && !this.excuses.lost.has(record.contract)) found.push(`${name} is in the middle of ${record.running.step}`);
+      if (record.sealedPassword !== undefined) found.push(`${name} still owes a password`);
+    }
+    for (const machine of this.#world.sandbox.machines.values()) {
+      const contract = machine.labels['dc-contract-id'];
+      if (machine.labels['dc-agent-id'] !== agentKey || contract === undefined) continue;
+      const record = [...process.ledger.records.values()].find((one) => one.contract === contract);
+      if (record === undefined || record.closedAt !== undefined) found.push(`${host.name} has machine ${machine.id} without an open record`);
+    }
+    return found;
+  }
+}
+
+export function short(contract: string): string {
+  return contract.slice(0, 8);
+}

@@ -1,0 +1,168 @@
+import type { Fault as PlatformFault } from '../../simulators/platform/faults.ts';
+import type { Fault as BackendFault } from '../../simulators/sandbox/faults.ts';
+import { SeededRandom } from './seeded-random.ts';
+
+/** The calls to the platform that faults are aimed at. */
+export const PLATFORM_CALLS = ['heartbeat', 'work-list', 'lock', 'unlock', 'report', 'terminated', 'reconcile', 'health', 'credential'] as const;
+export type PlatformCall = (typeof PLATFORM_CALLS)[number];
+
+export type BackendCall = 'create' | 'list' | 'get' | 'configure' | 'start' | 'stop' | 'delete' | 'inventory';
+
+/** One thing that happens to the world. Contracts are named by the order in which the story rents them. */
+export type Action =
+  | { readonly kind: 'rent'; readonly name: number; readonly hours: number; readonly what: 'ours' | 'foreign-type' | 'bad-key' }
+  | { readonly kind: 'cancel' | 'extend' | 'pause' | 'resume' | 'lose-dispute' | 'expire'; readonly name: number }
+  | { readonly kind: 'rotate-key' | 'reset-password'; readonly name: number }
+  | { readonly kind: 'power-off' | 'lose-machine' | 'id-to-stranger'; readonly name: number }
+  | { readonly kind: 'crash'; readonly host: number; readonly calls: number; readonly when: 'before' | 'after'; readonly power: boolean; readonly downMs: number }
+  | { readonly kind: 'stop'; readonly host: number; readonly graceMs: number; readonly downMs: number }
+  | { readonly kind: 'drain'; readonly host: number; readonly forMs: number }
+  | { readonly kind: 'clock-jump'; readonly host: number; readonly byMs: number; readonly forMs: number }
+  | { readonly kind: 'disk-full'; readonly host: number; readonly forMs: number }
+  | { readonly kind: 'platform-fault'; readonly call: PlatformCall; readonly skip: number; readonly times: number; readonly fault: PlatformFault }
+  | { readonly kind: 'backend-fault'; readonly call: BackendCall; readonly skip: number; readonly times: number; readonly fault: BackendFault }
+  | { readonly kind: 'platform-outage' | 'backend-outage'; readonly forMs: number }
+  | { readonly kind: 'platform-lies'; readonly forMs: number }
+  | { readonly kind: 'platform-backup' | 'platform-restore' }
+  | { readonly kind: 'foreign-machine' };
+
+export interface Scene {
+  /** ms after the beginning. */
+  readonly at: number;
+  readonly action: Action;
+}
+
+export interface Story {
+  readonly seed: number;
+  readonly hosts: number;
+  readonly latencyMs: number;
+  readonly createMs: number;
+  readonly bootMs: number;
+  readonly maxMachines: number;
+  readonly lanes: number;
+  readonly workIntervalMs: number;
+  readonly reconcileIntervalMs: number;
+  readonly reuseIds: boolean;
+  readonly lengthMs: number;
+  readonly scenes: readonly Scene[];
+}
+
+const MINUTE = 60_000;
+
+/** The story of a seed: always the same one. */
+export function tell(seed: number): Story {
+  const random = new SeededRandom(seed);
+  const slow = random.chance(0.1);
+  const story = {
+    seed,
+    hosts: random.chance(0.65) ? 1 : 2 + random.below(2),
+    latencyMs: random.pick([1, 5, 40, 200]),
+    createMs: slow ? 120_000 + random.below(300_000) : random.pick([200, 2_000, 20_000]),
+    bootMs: random.pick([300, 3_000, 15_000]),
+    maxMachines: random.chance(0.15) ? 3 : 200,
+    lanes: random.pick([1, 2, 4]),
+    workIntervalMs: random.pick([3_000, 6_000, 10_000]),
+    reconcileIntervalMs: random.pick([15_000, 30_000, 60_000]),
+    reuseIds: random.chance(0.5),
+    lengthMs: (slow ? 15 : 4 + random.below(10)) * MINUTE,
+  };
+  return { ...story, scenes: scenesOf(random, story) };
+}
+
+function scenesOf(random: SeededRandom, { lengthMs, hosts }: { lengthMs: number; hosts: number }): Scene[] {
+  const scenes: Scene[] = [];
+  const crowd = random.chance(0.08);
+  const rents = crowd ? 8 + random.below(10) : 1 + random.below(6);
+  const firstHalf = (): number => random.below(lengthMs * 0.5);
+  const sometime = (): number => random.below(lengthMs);
+  for (let name = 0; name < rents; name++) {
+    const at = crowd ? 1_000 : firstHalf();
+    const what = random.chance(0.07) ? 'foreign-type' : random.chance(0.05) ? 'bad-key' : 'ours';
+    scenes.push({ at, action: { kind: 'rent', name, hours: 2 + random.below(48), what } });
+    for (const action of life(random, name)) scenes.push({ at: at + random.below(lengthMs - at), action });
+  }
+  const troubles = random.below(8);
+  for (let index = 0; index < troubles; index++) scenes.push({ at: sometime(), action: trouble(random, hosts) });
+  if (crowd) scenes.push({ at: lengthMs * 0.6, action: { kind: 'platform-lies', forMs: 8 * MINUTE } });
+  if (random.chance(0.15)) {
+    const at = sometime();
+    scenes.push({ at, action: { kind: 'platform-backup' } }, { at: at + random.below(lengthMs - at), action: { kind: 'platform-restore' } });
+  }
+  if (random.chance(0.4)) scenes.push({ at: 0, action: { kind: 'foreign-machine' } });
+  return scenes.sort((a, b) => a.at - b.at);
+}
+
+function life(random: SeededRandom, name: number): Action[] {
+  const dice = random.below(20);
+  if (dice < 6) return [{ kind: 'cancel', name }];
+  if (dice < 8) return [{ kind: 'pause', name }];
+  if (dice < 10) return [{ kind: 'pause', name }, { kind: 'resume', name }];
+  if (dice === 10) return [{ kind: 'pause', name }, { kind: 'lose-dispute', name }];
+  if (dice === 11) return [{ kind: 'expire', name }];
+  if (dice === 12) return [{ kind: 'extend', name }];
+  if (dice === 13) return [{ kind: random.pick(['rotate-key', 'reset-password'] as const), name }];
+  if (dice === 14) return [{ kind: 'power-off', name }];
+  if (dice === 15) return [{ kind: random.pick(['lose-machine', 'id-to-stranger'] as const), name }];
+  return [];
+}
+
+function trouble(random: SeededRandom, hosts: number): Action {
+  const host = random.below(hosts);
+  const dice = random.below(20);
+  if (dice < 6) {
+    return {
+      kind: 'crash',
+      host,
+      calls: random.below(80),
+      when: random.pick(['before', 'after']),
+      power: random.chance(0.5),
+      downMs: random.pick([500, 5_000, 60_000, 400_000]),
+    };
+  }
+  if (dice < 7) return { kind: 'stop', host, graceMs: random.pick([0, 5_000, 60_000]), downMs: random.pick([1_000, 30_000]) };
+  if (dice < 8) return { kind: 'drain', host, forMs: random.below(5 * MINUTE) };
+  if (dice < 9) {
+    return { kind: 'clock-jump', host, byMs: (random.chance(0.5) ? 1 : -1) * random.pick([2_000, 200_000, 4_000_000]), forMs: random.below(4 * MINUTE) };
+  }
+  if (dice < 10) return { kind: 'disk-full', host, forMs: random.below(2 * MINUTE) };
+  if (dice < 11) return { kind: random.pick(['platform-outage', 'backend-outage'] as const), forMs: random.below(6 * MINUTE) };
+  const skip = random.below(6);
+  const times = 1 + random.below(4);
+  if (dice < 16) return { kind: 'platform-fault', call: random.pick(PLATFORM_CALLS), skip, times, fault: platformFault(random) };
+  const call = random.pick(['create', 'create', 'list', 'get', 'configure', 'start', 'stop', 'delete', 'delete', 'inventory'] as const);
+  return { kind: 'backend-fault', call, skip, times, fault: backendFault(random, call) };
+}
+
+export function platformFault(random: SeededRandom): PlatformFault {
+  return random.pick<() => PlatformFault>([
+    () => ({ kind: 'drop-before' }),
+    () => ({ kind: 'drop-after' }),
+    () => ({ kind: 'drop-after' }),
+    () => ({ kind: 'hang', processed: random.chance(0.5) }),
+    () => ({ kind: 'delay', ms: random.below(60_000) }),
+    () => ({ kind: 'hold', ms: random.below(40_000) }),
+    () => ({ kind: 'throttle', retryAfterSeconds: 1 + random.below(60) }),
+    () => ({ kind: 'server-error', processed: random.chance(0.5) }),
+    () => ({ kind: 'bad-gateway', processed: random.chance(0.5) }),
+    () => ({ kind: 'truncate', framing: random.pick(['broken', 'intact']) }),
+    () => ({ kind: 'stale' }),
+    () => ({ kind: 'empty-list' }),
+    () => ({ kind: 'duplicate-entries' }),
+    () => ({ kind: 'malformed-entries' }),
+  ])();
+}
+
+function backendFault(random: SeededRandom, call: BackendCall): BackendFault {
+  const any: (() => BackendFault)[] = [
+    () => ({ kind: random.pick(['refuse', 'drop-before', 'drop-after', 'truncate', 'hang', 'garbage'] as const) }),
+    () => ({ kind: 'delay', ms: random.below(40_000), at: random.pick(['before', 'after']) }),
+    () => ({ kind: 'status', status: random.pick([500, 503, 429] as const), retryAfterSeconds: 1 + random.below(20) }),
+  ];
+  const own: Partial<Record<BackendCall, (() => BackendFault)[]>> = {
+    create: [() => ({ kind: 'no-capacity' }), () => ({ kind: 'half-create' }), () => ({ kind: 'slow-create', ms: random.below(200_000) })],
+    list: [() => ({ kind: random.pick(['list-partial', 'list-empty', 'list-stale'] as const) })],
+    start: [() => ({ kind: 'ignore' })],
+    stop: [() => ({ kind: 'ignore' })],
+  };
+  return random.pick([...any, ...(own[call] ?? [])])();
+}

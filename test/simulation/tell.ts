@@ -1,0 +1,292 @@
+import type { Contract } from '../../simulators/platform/state.ts';
+import { defaultPolicy } from '../../src/lifecycle/index.ts';
+import type { Log } from '../../src/ports/log.ts';
+import { Rules, short, type Violation } from './rules.ts';
+import type { Action, Story } from './story.ts';
+import { type Host, SSH_KEY, World } from './world.ts';
+
+export interface Outcome {
+  readonly violations: readonly Violation[];
+  /** `step × fault` pairs that came up. */
+  readonly coverage: ReadonlySet<string>;
+  readonly contracts: number;
+  readonly virtualMs: number;
+}
+
+export interface TellOptions {
+  readonly log?: Log;
+  /** Handed the world before it begins to move. */
+  readonly onWorld?: (world: World) => void;
+  /** Told of each scene, for a readable time line. */
+  readonly onScene?: (text: string) => void;
+}
+
+const CHECK_EVERY_MS = 20_000;
+/** Longer than any back-off, lock, deadline and breaker of the agent together. */
+const SETTLE_MS = 100 * 60_000;
+
+/** Plays one story in a fresh world and says which rules were broken. */
+export async function play(story: Story, options: TellOptions = {}): Promise<Outcome> {
+  return new Performance(story, options).play();
+}
+
+class Performance {
+  readonly #story: Story;
+  readonly #options: TellOptions;
+  readonly #world: World;
+  readonly #rules: Rules;
+  readonly #coverage = new Set<string>();
+  readonly #contracts = new Map<number, Contract['id']>();
+  readonly #strangers = new Map<string, string>();
+  #backup: ReturnType<World['platform']['backup']> | undefined;
+
+  constructor(story: Story, options: TellOptions) {
+    this.#story = story;
+    this.#options = options;
+    this.#world = new World({
+      seed: story.seed,
+      latencyMs: story.latencyMs,
+      createMs: story.createMs,
+      bootMs: story.bootMs,
+      maxMachines: story.maxMachines,
+      reuseIds: story.reuseIds,
+      settings: {
+        maxConcurrentProvisioning: story.lanes,
+        workIntervalMs: story.workIntervalMs,
+        reconcileIntervalMs: story.reconcileIntervalMs,
+        policy: defaultPolicy,
+      },
+      ...(options.log === undefined ? {} : { log: options.log }),
+    });
+    this.#rules = new Rules(this.#world);
+    this.#world.onFault = (host, fault) => this.#cover(host, fault);
+    options.onWorld?.(this.#world);
+  }
+
+  async play(): Promise<Outcome> {
+    const world = this.#world;
+    const onRejection = (error: unknown): void =>
+      this.#rules.blame('nothing is thrown into the void', error instanceof Error ? (error.stack ?? error.message) : String(error));
+    process.on('unhandledRejection', onRejection);
+    try {
+      for (let index = 0; index < this.#story.hosts; index++) world.boot(world.addHost());
+      for (const { at, action } of this.#story.scenes) {
+        await this.#runUntil(at);
+        this.#perform(action);
+      }
+      await this.#runUntil(this.#story.lengthMs);
+      await this.#settle();
+    } finally {
+      process.off('unhandledRejection', onRejection);
+    }
+    return { violations: this.#rules.violations, coverage: this.#coverage, contracts: this.#contracts.size, virtualMs: world.time.monotonic() };
+  }
+
+  async #runUntil(at: number): Promise<void> {
+    const { time } = this.#world;
+    while (time.monotonic() < at && this.#rules.violations.length === 0) {
+      await time.advance(Math.min(CHECK_EVERY_MS, at - time.monotonic()));
+      this.#rules.check();
+    }
+  }
+
+  /** The troubles are over. In bounded time the world must come to rest, and stay there. */
+  async #settle(): Promise<void> {
+    if (this.#rules.violations.length > 0) return;
+    const world = this.#world;
+    this.#scene('the troubles are over');
+    if (world.lies !== undefined) this.#rules.troubleBeats();
+    world.clearFaults();
+    this.#rules.troubleBeats();
+    for (const host of world.hosts) host.process?.agent?.resume();
+    const end = world.time.monotonic() + SETTLE_MS;
+    while (world.time.monotonic() < end && this.#rules.violations.length === 0) {
+      await world.time.advance(CHECK_EVERY_MS);
+      for (const host of world.hosts) if (host.process?.agent?.phase === 'draining' || host.process?.agent?.phase === 'drained') host.process.agent.resume();
+      this.#rules.check();
+      if (this.#rules.unsettled().length > 0) continue;
+      await world.time.advance(3 * this.#story.reconcileIntervalMs);
+      if (this.#rules.unsettled().length === 0) break;
+    }
+    for (const text of this.#rules.unsettled()) this.#rules.blame('the world settles', text);
+    this.#strangersAreWell();
+  }
+
+  #strangersAreWell(): void {
+    for (const [id, state] of this.#strangers) {
+      const machine = this.#world.sandbox.machines.get(id);
+      if (machine?.state !== state) this.#rules.blame('only our own', `somebody else's machine ${id} is ${machine?.state ?? 'gone'}`);
+    }
+  }
+
+  #cover(host: Host | undefined, fault: string): void {
+    if (fault.startsWith('platform')) this.#rules.troubleBeats();
+    const doing = [...(host?.process?.agent?.workers.values() ?? [])].flatMap((worker) => worker.state.doing ?? []);
+    for (const step of doing.length === 0 ? ['idle'] : doing) this.#coverage.add(`${step} × ${fault}`);
+  }
+
+  #scene(text: string): void {
+    this.#options.onScene?.(text);
+  }
+
+  #perform(action: Action): void {
+    if (this.#rules.violations.length > 0) return;
+    this.#scene(JSON.stringify(action));
+    switch (action.kind) {
+      case 'rent':
+        return this.#rent(action);
+      case 'cancel':
+      case 'extend':
+      case 'pause':
+      case 'resume':
+      case 'lose-dispute':
+      case 'expire':
+      case 'rotate-key':
+      case 'reset-password':
+        return this.#change(action.kind, action.name);
+      case 'power-off':
+      case 'lose-machine':
+      case 'id-to-stranger':
+        return this.#harm(action.kind, action.name);
+      case 'crash':
+        return this.#crash(action);
+      case 'stop':
+        return this.#stop(action);
+      case 'drain':
+        return this.#during(action.host, action.forMs, (host) => host.process?.agent?.drain(), (host) => host.process?.agent?.resume());
+      case 'clock-jump':
+        this.#rules.troubleBeats();
+        return this.#during(
+          action.host,
+          action.forMs,
+          (host) => void (host.wallOffset = action.byMs),
+          (host) => {
+            host.wallOffset = 0;
+            this.#rules.troubleBeats();
+          },
+        );
+      case 'disk-full':
+        return this.#during(action.host, action.forMs, (host) => void (host.disk.failure = new Error('ENOSPC: no space left on device')), (host) => void (host.disk.failure = undefined));
+      case 'platform-fault':
+        return this.#world.addPlatformFault(action.call, action.fault, action.skip, action.times);
+      case 'backend-fault':
+        this.#world.sandbox.faults.add({ call: action.call, fault: action.fault, skip: action.skip, times: action.times });
+        return;
+      case 'platform-outage':
+        this.#world.platformReachable = false;
+        this.#world.time.after(action.forMs, () => {
+          this.#world.platformReachable = true;
+          this.#rules.troubleBeats();
+        });
+        return;
+      case 'backend-outage':
+        this.#world.sandbox.admin.setReachable(false);
+        this.#world.time.after(action.forMs, () => this.#world.sandbox.admin.setReachable(true));
+        return;
+      case 'platform-lies':
+        return this.#lie(action.forMs);
+      case 'platform-backup':
+        this.#backup = this.#world.platform.backup();
+        return;
+      case 'platform-restore':
+        return this.#restore();
+      case 'foreign-machine':
+        return this.#addStranger();
+    }
+  }
+
+  #rent({ name, hours, what }: Extract<Action, { kind: 'rent' }>): void {
+    const sshKey = what === 'bad-key' ? 'ssh-ed25519 AAAA' : SSH_KEY;
+    const offering = what === 'foreign-type' ? this.#world.foreignOffering : this.#world.offering;
+    const contract = this.#world.rent({ hours, sshKey, offering });
+    this.#contracts.set(name, contract.id);
+    if (what === 'bad-key') this.#rules.excuses.hopeless.add(contract.id);
+    if (what === 'foreign-type') this.#rules.excuses.foreign.add(contract.id);
+    this.#scene(`  contract ${short(contract.id)}`);
+  }
+
+  /** What the platform itself would refuse now does not happen: stories are cut and shuffled, and stay possible. */
+  #change(kind: 'cancel' | 'extend' | 'pause' | 'resume' | 'lose-dispute' | 'expire' | 'rotate-key' | 'reset-password', name: number): void {
+    const { admin, contracts } = this.#world.platform;
+    const id = this.#contracts.get(name);
+    if (id === undefined || !contracts.has(id)) return;
+    const act = {
+      cancel: () => admin.cancel(id),
+      extend: () => admin.extend(id, 5),
+      pause: () => admin.pause(id),
+      resume: () => admin.resume(id),
+      'lose-dispute': () => admin.loseDispute(id),
+      expire: () => admin.expire(id),
+      'rotate-key': () => admin.rotateKey(id, SSH_KEY),
+      'reset-password': () => admin.resetPassword(id),
+    };
+    try {
+      act[kind]();
+      this.#rules.excuses.changedAt.set(id, this.#world.time.monotonic());
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'Refusal') throw error;
+      this.#scene(`  refused: ${error.message}`);
+    }
+  }
+
+  #harm(kind: 'power-off' | 'lose-machine' | 'id-to-stranger', name: number): void {
+    const contract = this.#contracts.get(name);
+    const [machine] = contract === undefined ? [] : this.#world.machinesOf(contract);
+    if (contract === undefined || machine === undefined) return;
+    const { admin } = this.#world.sandbox;
+    this.#world.intervening = true;
+    if (kind === 'power-off') admin.powerOff(machine);
+    else {
+      this.#rules.excuses.lost.add(contract);
+      if (kind === 'lose-machine') admin.lose(machine);
+      else {
+        admin.giveIdToStranger(machine);
+        this.#strangers.set(machine, 'running');
+      }
+    }
+    this.#world.intervening = false;
+  }
+
+  #crash({ host: index, calls, when, power, downMs }: Extract<Action, { kind: 'crash' }>): void {
+    const host = this.#world.hosts[index];
+    if (host?.process === undefined) return;
+    host.death = { power, downMs };
+    host.process.killAt = { call: host.process.calls + 1 + calls, when };
+  }
+
+  #stop({ host: index, graceMs, downMs }: Extract<Action, { kind: 'stop' }>): void {
+    const host = this.#world.hosts[index];
+    if (host?.process === undefined) return;
+    host.death = { power: false, downMs };
+    void host.process.stop(graceMs);
+  }
+
+  #during(index: number, ms: number, begin: (host: Host) => void, end: (host: Host) => void): void {
+    const host = this.#world.hosts[index];
+    if (host === undefined) return;
+    begin(host);
+    this.#world.time.after(ms, () => end(host));
+  }
+
+  #lie(forMs: number): void {
+    this.#world.lies = () => true;
+    this.#world.time.after(forMs, () => {
+      // Answers that are on their way still lie.
+      this.#world.time.after(60_000, () => void (this.#world.lies = undefined));
+      this.#world.lies = () => false;
+    });
+  }
+
+  #restore(): void {
+    if (this.#backup === undefined) return;
+    this.#world.platform.restore(this.#backup);
+    this.#rules.excuses.restoredAt = this.#world.time.monotonic();
+  }
+
+  #addStranger(): void {
+    this.#world.intervening = true;
+    const id = this.#world.sandbox.admin.addForeign({ name: 'dc-01', labels: { 'dc-contract-id': 'not-one-of-ours' } });
+    this.#world.intervening = false;
+    this.#strangers.set(id, 'running');
+  }
+}
