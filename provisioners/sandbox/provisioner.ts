@@ -185,6 +185,10 @@ export function openSandbox({ transport, deps, settings, release }: SandboxInput
     capabilities: { readiness: 'ssh', simulated: true },
     create,
     destroy,
+    async removeTwin(twin, keep, op) {
+      if (twin === idOf(keep)) throw new ProvisionerError('permanent', `machine ${twin} is the one to be kept`);
+      await remove(twin, keep.stamp, op);
+    },
     stop: (ref, op) => power(ref, op, { name: 'stop', limitMs: settings.stop_timeout_seconds * 1000, move: down }),
     async start(ref, op) {
       return toInstance(await power(ref, op, { name: 'start', limitMs: startLimitMs, move: up }), ref.stamp);

@@ -92,7 +92,8 @@ describe('the event stream', () => {
         signature: signed['x-signature'] ?? '',
         ...change,
       });
-      return story.core.handle({ method: 'GET', path: `${target}?${query}`, headers: {}, body: '' }).response.status;
+      return story.core.handle({ method: 'GET', path: `${target}?${query.toString()}`, headers: {}, body: '' }).response
+        .status;
     };
     expect(ask({})).toBe(200);
     for (const bad of [{ agent_pubkey: 'zz' }, { timestamp: 'x' }, { nonce: 'x' }, { signature: 'ab' }]) {

@@ -103,7 +103,20 @@ export interface AgentBeat {
   provisionerType?: string | undefined;
   capabilities?: string[] | undefined;
   activeContracts: number;
-  resources?: unknown;
+  resources?: AgentResources | undefined;
+}
+
+/** A host's inventory as its agent sent it. */
+export interface AgentResources {
+  cpuModel?: string | undefined;
+  cpuCores: number;
+  cpuThreads: number;
+  cpuMhz?: number | undefined;
+  memoryTotalMb: number;
+  memoryAvailableMb: number;
+  storagePools: { name: string; totalGb: number; availableGb: number; storageType: string }[];
+  gpuDevices: { pciId: string; name: string; vendor: string; memoryMb?: number | undefined }[];
+  templates: { vmid: number; name: string }[];
 }
 
 /** Columns as the wire spells them; only those that matter to agents are read by the server's logic. */

@@ -69,7 +69,7 @@ function mostUrgent(
 /** The state of a machine as far as it is known. A machine that is off is not up, whoever switched it off. */
 export function assess(worker: { readonly record: ContractRecord; readonly target: Target }): Omit<HealthReport, 'checkedAt'> {
   const { record, target } = worker;
-  const instance = target.seen.get(record.contract);
+  const instance = target.seenOf(record);
   const power: SeenPower = instance?.power ?? 'unknown';
   if (record.goal === 'stop') return { status: 'unhealthy', details: 'stopped: the contract is paused' };
   if (target.problem !== undefined) return { status: 'unknown', details: 'the backend cannot be read' };

@@ -34,23 +34,22 @@ function tellWorkers(context: ReconcileContext, target: Target, complete: boolea
   for (const worker of context.workers.values()) {
     if (worker.target !== target) continue;
     const power = seenPower(worker.record, target, complete);
-    if (power !== undefined) worker.saw(power, begunAt);
+    if (power !== undefined) worker.saw(power, target.twinsOf(worker.record), begunAt);
   }
 }
 
 function seenPower(record: ContractRecord, target: Target, complete: boolean): SeenPower | undefined {
-  const instance = target.seen.get(record.contract);
-  const known = record.instance?.externalId;
-  if (instance !== undefined && (known === undefined || instance.externalId === known)) return instance.power;
+  const instance = target.seenOf(record);
+  if (instance !== undefined) return instance.power;
   return complete && record.machine === 'made' ? 'absent' : undefined;
 }
 
 /** The ledger says removed, the backend shows our stamp: the removal did not hold, so it is done again. */
 function findReappeared(context: ReconcileContext, target: Target): void {
-  for (const [contract, instance] of target.seen) {
+  for (const [contract, instances] of target.seen) {
     const record = context.deps.ledger.records.get(contract);
     if (record?.closedAt === undefined || record.target !== target.name || record.goal !== 'remove') continue;
-    if (instance.stamp.operation === record.operation) context.onReappeared(record);
+    if (instances.some(({ stamp }) => stamp.operation === record.operation)) context.onReappeared(record);
   }
 }
 

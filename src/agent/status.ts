@@ -88,7 +88,7 @@ function findings(agent: Agent): Finding[] {
     }
   }
   for (const target of agent.targets) {
-    for (const instance of target.seen.values()) {
+    for (const instance of [...target.seen.values()].flat()) {
       if (ledger.records.has(instance.stamp.contract)) continue;
       add('warn', 'machine.orphan', `Machine ${instance.externalId} on target ${target.name} carries our stamp, but the ledger does not know it`, 'It is left alone. Remove it by hand if nobody needs it.');
     }

@@ -11,6 +11,7 @@ import {
   type Step,
 } from '../lifecycle/index.ts';
 import type { InstanceDetails, LockAnswer } from '../platform/api.ts';
+import type { ExternalId } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
 import type { Instance, Operation } from '../provisioner/contract.ts';
 import { isProvisionerError } from '../provisioner/errors.ts';
@@ -24,6 +25,8 @@ export interface StepContext {
   readonly attempt: number;
   /** An earlier attempt at this step began, and its outcome is not known. */
   readonly outcomeUnknown: boolean;
+  /** Second machines of the same operation, by the latest list. */
+  readonly twins: readonly ExternalId[];
   readonly signal: AbortSignal;
   readonly log: Log;
   /** Called with each answer to a lock call, and when the call was begun (monotonic ms). */
@@ -118,6 +121,12 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
       return [{ type: 'done', step: 'destroy', note: `left alone: ${error.message}` }];
     }
     return [{ type: 'done', step: 'destroy' }];
+  },
+
+  async prune(context) {
+    const { deps, target, record, twins } = context;
+    for (const twin of twins) await target.provisioner.removeTwin?.(twin, ownedRef(record, deps.agent), operation(context));
+    return [{ type: 'done', step: 'prune', note: `removed ${twins.join(', ')}` }];
   },
 
   async terminate({ deps, record, signal }) {

@@ -28,7 +28,7 @@ export class Target {
   readonly #log: Log;
   #inventory: { readonly value: Inventory; readonly measuredAt: number } | undefined;
   #problem: string | undefined;
-  #seen = new Map<ContractId, Instance>();
+  #seen = new Map<ContractId, readonly Instance[]>();
 
   constructor(deps: TargetDeps, agent: AgentDeps, onFree: () => void) {
     this.name = deps.name;
@@ -48,9 +48,25 @@ export class Target {
     return this.#inventory?.value;
   }
 
-  /** The machines of the latest successful list, by contract. */
-  get seen(): ReadonlyMap<ContractId, Instance> {
+  /** The machines of the latest successful list, by contract: more than one where a late request made a second one. */
+  get seen(): ReadonlyMap<ContractId, readonly Instance[]> {
     return this.#seen;
+  }
+
+  /** The machine of a record as the latest list showed it. */
+  seenOf(record: ContractRecord): Instance | undefined {
+    const known = record.instance?.externalId;
+    return this.#seen.get(record.contract)?.find((instance) => known === undefined || instance.externalId === known);
+  }
+
+  /** Machines of the same operation beside the one that was kept; none while that one is not in the list too. */
+  twinsOf(record: ContractRecord): readonly ExternalId[] {
+    const { removeTwin } = this.provisioner;
+    if (removeTwin === undefined || record.machine !== 'made' || record.instance === undefined) return [];
+    const { externalId } = record.instance;
+    const listed = (this.#seen.get(record.contract) ?? []).filter(({ stamp }) => stamp.operation === record.operation);
+    if (!listed.some((instance) => instance.externalId === externalId)) return [];
+    return listed.map((instance) => instance.externalId).filter((id) => id !== externalId);
   }
 
   get can(): { stop: boolean; start: boolean; needsLogin: boolean } {
@@ -64,7 +80,7 @@ export class Target {
     if (provisioner.list === undefined) return undefined;
     const listing = await this.#read(signal, (ctx) => provisioner.list?.(ctx));
     if (listing !== undefined) {
-      this.#seen = new Map(listing.instances.map((instance) => [instance.stamp.contract, instance]));
+      this.#seen = byContract(listing.instances);
     }
     return listing;
   }
@@ -101,6 +117,16 @@ export class Target {
       return undefined;
     }
   }
+}
+
+function byContract(instances: readonly Instance[]): Map<ContractId, readonly Instance[]> {
+  const groups = new Map<ContractId, Instance[]>();
+  for (const instance of instances) {
+    const group = groups.get(instance.stamp.contract);
+    if (group === undefined) groups.set(instance.stamp.contract, [instance]);
+    else group.push(instance);
+  }
+  return groups;
 }
 
 /** How a record's machine is named towards its plugin. */

@@ -1,7 +1,7 @@
 import { type ContractEvent, type ContractRecord, type Decision, decide, type Step } from '../lifecycle/index.ts';
 import type { LockAnswer } from '../platform/api.ts';
 import type { Cancel } from '../ports/clock.ts';
-import type { ContractId } from '../ports/ids.ts';
+import type { ContractId, ExternalId } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps } from './deps.ts';
@@ -23,9 +23,9 @@ export interface WorkerOptions {
 
 /** Steps of the way to a machine; they share one lane of the target, so the number of machines in the making is bounded. */
 const MAKING: ReadonlySet<Step> = new Set<Step>(['claim', 'announce', 'create']);
-const ACTING: ReadonlySet<Step> = new Set<Step>(['destroy', 'stop', 'start']);
+const ACTING: ReadonlySet<Step> = new Set<Step>(['destroy', 'prune', 'stop', 'start']);
 /** Steps after which an older list knows nothing of the machine any more. */
-const CHANGING: ReadonlySet<Step> = new Set<Step>(['create', 'destroy', 'stop', 'start']);
+const CHANGING: ReadonlySet<Step> = new Set<Step>(['create', 'destroy', 'prune', 'stop', 'start']);
 /** Steps that a changed goal makes pointless. */
 const INTERRUPTIBLE: ReadonlySet<Step> = new Set<Step>(['create', 'verify', 'start']);
 
@@ -44,6 +44,7 @@ export class Worker {
   #stopping = false;
   #step: { readonly step: Step; readonly controller: AbortController } | undefined;
   #power: SeenPower | undefined;
+  #twins: readonly ExternalId[] = [];
   #lastChangeEnded = -Infinity;
   #decision: Decision = { kind: 'wait', why: 'starting' };
 
@@ -129,11 +130,12 @@ export class Worker {
   }
 
   /** What a list said of this machine; `begunAt` (monotonic) tells whether it can know of our last step. */
-  saw(power: SeenPower, begunAt: number): void {
+  saw(power: SeenPower, twins: readonly ExternalId[], begunAt: number): void {
     const running = this.#step?.step;
     if (running !== undefined && CHANGING.has(running)) return;
-    if (begunAt < this.#lastChangeEnded || power === this.#power) return;
+    if (begunAt < this.#lastChangeEnded || (power === this.#power && twins.length === this.#twins.length)) return;
     this.#power = power;
+    this.#twins = twins;
     // Nobody can log in to a machine that is off or gone.
     if (running === 'verify' && (power === 'stopped' || power === 'absent')) this.#interrupt(`the machine is ${power}`);
     this.wake();
@@ -185,6 +187,7 @@ export class Worker {
       ...(lockLeftMs === undefined ? {} : { lockLeftMs }),
       ...(this.#power === undefined ? {} : { power: this.#power }),
       ...(clockWatch.trusted ? {} : { clockSuspect: true }),
+      ...(this.#twins.length === 0 ? {} : { twins: true }),
     };
   }
 
@@ -195,10 +198,24 @@ export class Worker {
     let giveBack: GiveBack | undefined;
     try {
       const making = MAKING.has(step) && this.record.goal === 'deliver' && this.record.machine !== 'made';
-      if (making) this.#lane ??= await target.creating.take(controller.signal);
-      if (ACTING.has(step)) giveBack = await target.acting.take(controller.signal);
+      if (making && this.#lane === undefined) {
+        this.#lane = target.creating.tryTake();
+        if (this.#lane === undefined) {
+          this.#lane = await target.creating.take(controller.signal);
+          // The lock may have run out in the queue, or the contract ended: what is right now is decided anew.
+          return;
+        }
+      }
+      if (ACTING.has(step)) {
+        giveBack = target.acting.tryTake();
+        if (giveBack === undefined) {
+          giveBack = await target.acting.take(controller.signal);
+          if (!this.#isStill(step)) return;
+        }
+      }
       if (this.#stopping) return;
       await this.#journalled(step, why, controller.signal);
+      this.#updateLane();
     } catch (error) {
       // Interrupted while waiting for a lane: nothing was begun.
       if (!controller.signal.aborted) throw error;
@@ -208,9 +225,16 @@ export class Worker {
       if (CHANGING.has(step)) {
         this.#lastChangeEnded = deps.clock.monotonic();
         this.#power = undefined;
+        this.#twins = [];
       }
-      this.#updateLane();
     }
+  }
+
+  /** Whether a step is still what is wanted, after some wait. */
+  #isStill(step: Step): boolean {
+    const { deps } = this.#options;
+    const decision = decide(this.record, this.#world(), deps.settings.policy, deps.clock.now());
+    return decision.kind === 'step' && decision.step === step;
   }
 
   async #journalled(step: Step, why: string, signal: AbortSignal): Promise<void> {
@@ -229,6 +253,7 @@ export class Worker {
         record: this.record,
         attempt,
         outcomeUnknown,
+        twins: this.#twins,
         signal,
         log: this.#log,
         onLock: (answer: LockAnswer, askedAt) => this.#lock.learnt(answer, askedAt),

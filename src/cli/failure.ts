@@ -36,7 +36,7 @@ export function reportFailure(error: unknown, io: Io, config: string): ExitCode 
   const parts = explain(error);
   const { colors } = io;
   const lines = [`${colors.red('error:')} ${parts.what}`];
-  for (const detail of parts.details ?? []) lines.push(`  ${detail}`);
+  for (const detail of parts.details ?? []) lines.push(`  ${advise(detail, config)}`);
   if (parts.next !== undefined) lines.push(`${colors.cyan('next:')} ${advise(parts.next, config)}`);
   if (parts.command !== undefined) lines.push(`  ${colors.bold(advise(parts.command, config))}`);
   io.err(redactText(lines.join('\n')));

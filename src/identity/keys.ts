@@ -38,16 +38,11 @@ export async function createAgentKey(directory: string, random: Random = systemR
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const key = agentKeyOf(bytesToHex(random.bytes(32)));
   const path = join(directory, SECRET_FILE);
-  await writeNew(path, key.secret.reveal(), 0o600).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'EEXIST')
-      throw new KeyError(`${path} exists already and is kept; load it, or move it away first`);
-    throw new KeyError(`cannot write ${path}: ${cause.message}`, { cause });
-  });
-  await writeNew(join(directory, PUBLIC_FILE), key.publicKey, 0o644).catch((cause: NodeJS.ErrnoException) => {
-    // A stale public file is only a copy: the next load warns about it.
-    if (cause.code !== 'EEXIST')
-      throw new KeyError(`cannot write ${PUBLIC_FILE} in ${directory}: ${cause.message}`, { cause });
-  });
+  if (!(await writeNew(path, key.secret.reveal(), 0o600))) {
+    throw new KeyError(`${path} exists already and is kept; load it, or move it away first`);
+  }
+  // A stale public file may stay: it is only a copy, and the next load warns about it.
+  await writeNew(join(directory, PUBLIC_FILE), key.publicKey, 0o644);
   await syncDirectory(directory);
   return key;
 }
@@ -86,13 +81,21 @@ function agentKeyOf(secretHex: string): AgentKey {
   return { publicKey, secret: new Secret(secretHex) };
 }
 
-async function writeNew(path: string, text: string, mode: number): Promise<void> {
-  const file = await open(path, 'wx', mode);
+/** False when the file is there already. */
+async function writeNew(path: string, text: string, mode: number): Promise<boolean> {
   try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
+    const file = await open(path, 'wx', mode);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    return true;
+  } catch (cause) {
+    const { code, message } = systemError(cause);
+    if (code === 'EEXIST') return false;
+    throw new KeyError(`cannot write ${path}: ${message}`, { cause });
   }
 }
 
@@ -107,8 +110,9 @@ async function syncDirectory(path: string): Promise<void> {
 
 async function readSmall(path: string): Promise<{ text: string; mode: number }> {
   // Not blocking: a named pipe must not hold up the start.
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: NodeJS.ErrnoException) => {
-    const why = cause.code === 'ENOENT' ? 'there is no such file' : cause.message;
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
+    const { code, message } = systemError(cause);
+    const why = code === 'ENOENT' ? 'there is no such file' : message;
     throw new KeyError(`cannot read the agent key ${path}: ${why}`, { cause });
   });
   try {
@@ -131,6 +135,11 @@ async function readPublicFile(path: string): Promise<string | undefined> {
     if (error instanceof KeyError) return undefined;
     throw error;
   }
+}
+
+function systemError(cause: unknown): { code: unknown; message: string } {
+  if (!(cause instanceof Error)) return { code: undefined, message: String(cause) };
+  return { code: 'code' in cause ? cause.code : undefined, message: cause.message };
 }
 
 function describeWrong(text: string): string {

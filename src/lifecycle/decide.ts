@@ -11,6 +11,8 @@ export interface World {
   readonly can: { readonly stop: boolean; readonly start: boolean; readonly needsLogin: boolean };
   /** The machine's power as the target's latest list gave it; undefined when nobody looked since the last step. */
   readonly power?: 'running' | 'stopped' | 'transition' | 'unknown' | 'absent';
+  /** A list showed a second machine of the same operation beside the one that was kept. */
+  readonly twins?: boolean;
   /** Our clock is known to be wrong, so a deadline that seems to have passed proves nothing. */
   readonly clockSuspect?: boolean;
 }
@@ -110,6 +112,10 @@ function keep(record: ContractRecord, world: World, now: number): Decision {
   }
   if (record.claimed) {
     const next = attempt(record, 'release', now, 'delivered: the lock is of no more use');
+    if (next.kind === 'step') return next;
+  }
+  if (world.twins === true) {
+    const next = attempt(record, 'prune', now, 'a second machine of the same operation turned up');
     if (next.kind === 'step') return next;
   }
   if (shouldStart(record, world)) return startAgain(record, now);

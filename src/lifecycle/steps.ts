@@ -12,6 +12,7 @@
  * | release | gives the lock back | "not held" is an answer |
  * | fail | reports `provisioning_failed` | a no-op once the contract is closed |
  * | destroy | removes the machine | absent stays absent |
+ * | prune | removes a second machine of the same operation | absent stays absent |
  * | terminate | reports `terminated` | may be repeated |
  * | stop, start | power | the state asked for stays the state |
  */
@@ -25,6 +26,7 @@ export type Step =
   | 'release'
   | 'fail'
   | 'destroy'
+  | 'prune'
   | 'terminate'
   | 'stop'
   | 'start';
@@ -33,4 +35,4 @@ export type Step =
 export const REPORTS: ReadonlySet<Step> = new Set<Step>(['announce', 'deliver', 'credential', 'fail', 'terminate']);
 
 /** Steps that act on the backend. */
-export const BACKEND_STEPS: ReadonlySet<Step> = new Set<Step>(['create', 'verify', 'destroy', 'stop', 'start']);
+export const BACKEND_STEPS: ReadonlySet<Step> = new Set<Step>(['create', 'verify', 'destroy', 'prune', 'stop', 'start']);

@@ -78,6 +78,12 @@ export function contractIds(data: unknown): {
   return { contracts, malformed: parsed.length - contracts.length };
 }
 
+/** Ids that are none are left out; an event without its list is no event. */
+export function resetEvent(data: unknown): z.infer<typeof schema.ContractOnly>['contractId'][] {
+  const { contractIds: ids } = read(schema.ResetEventData, data, 'password reset event');
+  return ids.flatMap((id) => schema.ContractOnly.safeParse({ contractId: id }).data?.contractId ?? []);
+}
+
 export function keyRotations(data: unknown): { rotations: KeyRotation[]; malformed: number } {
   const parsed = list(data, 'key rotation list').map((element) => schema.RotationEntry.safeParse(element));
   const rotations = parsed.flatMap(({ data: entry }) => {

@@ -24,10 +24,7 @@ export interface PlatformApi {
   pendingKeyRotations(signal?: AbortSignal): Promise<readonly KeyRotation[]>;
   completeKeyRotation(contract: ContractId, signal?: AbortSignal): Promise<ReportAnswer>;
   registerGateway(dcId: string, signal?: AbortSignal): Promise<AcmeDnsAccount>;
-  createDns(
-    record: { slug: string; dcId: string; publicIp: string },
-    signal?: AbortSignal,
-  ): Promise<{ subdomain: string }>;
+  createDns(record: { slug: string; dcId: string; publicIp: string }, signal?: AbortSignal): Promise<DnsAnswer>;
   deleteDns(record: { slug: string; dcId: string }, signal?: AbortSignal): Promise<{ subdomain: string }>;
   agentStatus(signal?: AbortSignal): Promise<AgentStatus | undefined>;
 }
@@ -157,6 +154,11 @@ export interface AcmeDnsAccount {
   password: string;
   subdomain: string;
 }
+
+export type DnsAnswer =
+  | { readonly outcome: 'done'; readonly subdomain: string }
+  /** The very record is there, perhaps by an earlier attempt: ask DNS, then take it for done. */
+  | { readonly outcome: 'exists'; readonly text: string };
 
 export interface AgentStatus {
   readonly online: boolean;

@@ -17,7 +17,7 @@ export interface RateBudget {
    * `throttled` PlatformError as soon as it is certain (or has turned out) that it would wait longer than `maxWaitMs`.
    */
   take(tier: Tier, priority: Priority, signal?: AbortSignal, maxWaitMs?: number): Promise<void>;
-  /** The platform answered 429: nothing of this tier is sent for so long. */
+  /** The platform answered 429: nothing of this tier is sent for so long, and heartbeats for two minutes of it at most. */
   throttled(tier: Tier, retryAfterMs: number): void;
   /** Milliseconds until a request of this kind could be sent if nobody else wants to; 0 when at once. */
   waitMs(tier: Tier, priority: Priority): number;
@@ -25,8 +25,8 @@ export interface RateBudget {
 
 export interface BudgetOptions {
   readonly clock: Clock;
-  /** Requests per window; the platform's own figures when left out. */
-  readonly limits?: Readonly<Record<Tier, number>>;
+  /** Requests per minute, 1 or more; `Infinity` for a platform that has no limit. The platform's own figure where left out. */
+  readonly limits?: { readonly [tier in Tier]?: number | undefined };
 }
 
 const LIMITS: Readonly<Record<Tier, number>> = { read: 120, write: 60 };
@@ -34,14 +34,17 @@ const LIMITS: Readonly<Record<Tier, number>> = { read: 120, write: 60 };
 const WINDOW_MS = 61_000;
 /** The share of a tier that is out of reach for a priority. A heartbeat a minute, with a repeat or two, needs few. */
 const WITHHELD: Readonly<Record<Priority, number>> = { heartbeat: 0, report: 1 / 15, routine: 1 / 4 };
+/** The platform calls an agent offline, and its offerings with it, after 5 minutes without a heartbeat, throttled or not. */
+const LONGEST_SILENCE_MS = 120_000;
 const RANK: readonly Priority[] = ['heartbeat', 'report', 'routine'];
 
 /**
  * A budget that remembers when each request of the last window was sent. That allows the whole limit as one burst, and still never
  * exceeds it in any window of the platform, wherever that begins; a bucket that refills steadily can do only one of the two.
  */
-export function createBudget({ clock, limits = LIMITS }: BudgetOptions): RateBudget {
-  const lanes = { read: createLane(clock, limits.read), write: createLane(clock, limits.write) };
+export function createBudget({ clock, limits = {} }: BudgetOptions): RateBudget {
+  const lane = (tier: Tier) => createLane(clock, checked(tier, limits[tier] ?? LIMITS[tier]));
+  const lanes = { read: lane('read'), write: lane('write') };
   return {
     take: (tier, priority, signal, maxWaitMs) => lanes[tier].take(priority, signal, maxWaitMs),
     throttled: (tier, retryAfterMs) => lanes[tier].block(retryAfterMs),
@@ -55,6 +58,11 @@ export function createUnlimitedBudget(clock: Clock): RateBudget {
   return createBudget({ clock, limits: { read: unlimited, write: unlimited } });
 }
 
+function checked(tier: Tier, limit: number): number {
+  if (limit >= 1 && (Number.isInteger(limit) || limit === Number.POSITIVE_INFINITY)) return limit;
+  throw new TypeError(`expected a whole number of ${tier}s per minute from 1 on, got ${limit}`);
+}
+
 interface Waiter {
   readonly priority: Priority;
   go(): void;
@@ -65,7 +73,7 @@ function createLane(clock: Clock, limit: number) {
   const sent: number[] = [];
   const queues: Record<Priority, Set<Waiter>> = { heartbeat: new Set(), report: new Set(), routine: new Set() };
   const ceilings = { heartbeat: limit, report: ceilingOf(limit, 'report'), routine: ceilingOf(limit, 'routine') };
-  let blockedUntil = Number.NEGATIVE_INFINITY;
+  const blockedUntil = { heartbeat: Number.NEGATIVE_INFINITY, others: Number.NEGATIVE_INFINITY };
   let cancelWake = (): void => {};
 
   function waitMs(priority: Priority): number {
@@ -73,7 +81,7 @@ function createLane(clock: Clock, limit: number) {
     while (sent[0] !== undefined && sent[0] + WINDOW_MS <= now) sent.shift();
     const inTheWay = sent[sent.length - ceilings[priority]];
     const free = inTheWay === undefined ? now : inTheWay + WINDOW_MS;
-    return Math.max(0, free - now, blockedUntil - now);
+    return Math.max(0, free - now, blockedUntil[priority === 'heartbeat' ? 'heartbeat' : 'others'] - now);
   }
 
   /** A lower priority never has more room than a higher one, so only the first waiter needs a look. */
@@ -132,7 +140,9 @@ function createLane(clock: Clock, limit: number) {
   }
 
   function block(ms: number): void {
-    blockedUntil = Math.max(blockedUntil, clock.monotonic() + ms);
+    const now = clock.monotonic();
+    blockedUntil.others = Math.max(blockedUntil.others, now + ms);
+    blockedUntil.heartbeat = Math.max(blockedUntil.heartbeat, now + Math.min(ms, LONGEST_SILENCE_MS));
     pump();
   }
 

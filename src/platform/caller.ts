@@ -41,7 +41,7 @@ export interface CallerDeps {
  * rate budget for at most `timeoutMs` and for the answer for as long again.
  */
 export function createCaller(deps: CallerDeps): (call: Call) => Promise<Envelope> {
-  const { clock, budget, signer, log } = deps;
+  const { clock, budget, log } = deps;
   return async (call) => {
     const { method, path, body, signal } = call;
     const timeoutMs = call.timeoutMs ?? deps.timeoutMs;
@@ -56,13 +56,10 @@ export function createCaller(deps: CallerDeps): (call: Call) => Promise<Envelope
     // Signed after the wait: a signature is good for five minutes only.
     const sentAt = clock.now();
     const started = clock.monotonic();
-    const parts = { timestamp: nanoseconds(sentAt), nonce: deps.random.uuid(), method, path };
-    const headers = signedHeaders(signer, body === undefined ? parts : { ...parts, body });
     const request: WireRequest = {
       method,
       path,
-      // The platform answers 415 to a body without a content type, and the header without a body is not its protocol.
-      headers: body === undefined ? headers : { ...headers, 'Content-Type': 'application/json' },
+      headers: headersFor(deps, sentAt, call),
       timeoutMs,
       ...(body === undefined ? {} : { body }),
       ...(signal === undefined ? {} : { signal }),
@@ -85,4 +82,16 @@ export function createCaller(deps: CallerDeps): (call: Call) => Promise<Envelope
       throw error;
     }
   };
+}
+
+/** Everything that a signed request carries, fresh for each attempt. */
+export function headersFor(
+  { signer, random }: Pick<CallerDeps, 'signer' | 'random'>,
+  sentAt: number,
+  { method, path, body }: Pick<Call, 'method' | 'path' | 'body'>,
+): Record<string, string> {
+  const parts = { timestamp: nanoseconds(sentAt), nonce: random.uuid(), method, path };
+  const headers = signedHeaders(signer, body === undefined ? parts : { ...parts, body });
+  // The platform answers 415 to a body without a content type, and the header without a body is not its protocol.
+  return body === undefined ? headers : { ...headers, 'Content-Type': 'application/json' };
 }

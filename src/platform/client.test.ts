@@ -1,62 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSigner, signedMessage, verifySignature } from '../identity/sign.ts';
-import { systemClock } from '../ports/clock.ts';
-import { type ContractId, parseContractId } from '../ports/ids.ts';
-import { type Log, silentLog } from '../ports/log.ts';
-import { systemRandom } from '../ports/random.ts';
-import { Secret } from '../ports/secret.ts';
-import type { InstanceDetails, PlatformApi, PlatformErrorKind } from './api.ts';
-import { createBudget } from './budget.ts';
-import { createPlatformClient, type PlatformClient } from './client.ts';
-import { createHttpTransport, type HttpTransport } from './http-transport.ts';
-import { failure, json, type Received, startTestServer, success, type TestServer, text } from './test-server.ts';
+import { signedMessage, verifySignature } from '../identity/sign.ts';
+import type { PlatformApi, PlatformErrorKind } from './api.ts';
+import type { PlatformClient } from './client.ts';
+import { contract, PROVIDER, startTestBench, type TestBench } from './test-client.ts';
+import { json, type Received, success, type TestServer, text } from './test-server.ts';
 
-const PROVIDER = 'AB'.repeat(32);
-const provider = PROVIDER.toLowerCase();
-const contract = id('c0'.repeat(32));
-const other = id('c1'.repeat(32));
-const DETAILS: InstanceDetails = {
-  external_id: '100',
-  ip_address: '10.0.0.1',
-  ipv6_address: null,
-  ssh_port: 22,
-  root_password: null,
-  additional_details: null,
-};
-
+let bench: TestBench;
 let server: TestServer;
-let transport: HttpTransport;
 let client: PlatformClient;
-let logged: string;
 beforeEach(async () => {
-  server = await startTestServer();
-  transport = createHttpTransport({ endpoint: server.endpoint, name: 'test' });
-  logged = '';
-  client = createClient();
+  bench = await startTestBench();
+  ({ server } = bench);
+  client = bench.client();
 });
-afterEach(async () => {
-  await transport.close();
-  await server.close();
-});
-
-function createClient(timeoutMs = 30_000): PlatformClient {
-  const note = (fields: object, message: string): void => {
-    logged += JSON.stringify({ ...fields, message });
-  };
-  const log: Log = { ...silentLog, debug: note, info: note, warn: note };
-  const budget = createBudget({ clock: systemClock });
-  const signer = createSigner(new Secret('d2'.repeat(32)));
-  return createPlatformClient({
-    transport,
-    signer,
-    providerPubkey: PROVIDER,
-    clock: systemClock,
-    random: systemRandom,
-    budget,
-    log,
-    timeoutMs,
-  });
-}
+afterEach(() => bench.close());
 
 describe('every call', () => {
   type Row = [name: string, call: (api: PlatformApi) => Promise<unknown>, line: string, body: string, data: unknown];
@@ -65,28 +22,28 @@ describe('every call', () => {
     [
       'heartbeat',
       (api) => api.heartbeat({ version: '1.0.0', activeContracts: 2 }),
-      `POST /api/v1/providers/${provider}/heartbeat`,
+      `POST /api/v1/providers/${PROVIDER.toLowerCase()}/heartbeat`,
       '{"version":"1.0.0","provisionerType":null,"capabilities":null,"activeContracts":2}',
       {},
     ],
     [
       'pendingProvision',
       (api) => api.pendingProvision(),
-      `GET /api/v1/providers/${provider}/contracts/pending-provision`,
+      `GET /api/v1/providers/${PROVIDER.toLowerCase()}/contracts/pending-provision`,
       '',
       [],
     ],
     [
       'acquireLock',
       (api) => api.acquireLock(contract),
-      `POST /api/v1/providers/${provider}/contracts/${contract}/lock`,
+      `POST /api/v1/providers/${PROVIDER.toLowerCase()}/contracts/${contract}/lock`,
       '',
       { acquired: false },
     ],
     [
       'releaseLock',
       (api) => api.releaseLock(contract),
-      `DELETE /api/v1/providers/${provider}/contracts/${contract}/lock`,
+      `DELETE /api/v1/providers/${PROVIDER.toLowerCase()}/contracts/${contract}/lock`,
       '',
       true,
     ],
@@ -107,7 +64,7 @@ describe('every call', () => {
     [
       'reportTerminated',
       (api) => api.reportTerminated(contract),
-      `PUT /api/v1/providers/${provider}/contracts/${contract}/terminated`,
+      `PUT /api/v1/providers/${PROVIDER.toLowerCase()}/contracts/${contract}/terminated`,
       '',
       true,
     ],
@@ -118,7 +75,7 @@ describe('every call', () => {
           { externalId: 'a', contractId: contract },
           { externalId: 'b', contractId: null },
         ]),
-      `POST /api/v1/providers/${provider}/reconcile`,
+      `POST /api/v1/providers/${PROVIDER.toLowerCase()}/reconcile`,
       `{"runningInstances":[{"externalId":"a","contractId":"${contract}"},{"externalId":"b","contractId":null}]}`,
       { keep: [] },
     ],
@@ -133,7 +90,7 @@ describe('every call', () => {
     [
       'pendingPasswordResets',
       (api) => api.pendingPasswordResets(),
-      `GET /api/v1/providers/${provider}/contracts/pending-password-reset`,
+      `GET /api/v1/providers/${PROVIDER.toLowerCase()}/contracts/pending-password-reset`,
       '',
       [],
     ],
@@ -147,7 +104,7 @@ describe('every call', () => {
     [
       'pendingKeyRotations',
       (api) => api.pendingKeyRotations(),
-      `GET /api/v1/providers/${provider}/contracts/pending-ssh-key-rotation`,
+      `GET /api/v1/providers/${PROVIDER.toLowerCase()}/contracts/pending-ssh-key-rotation`,
       '',
       [],
     ],
@@ -173,7 +130,13 @@ describe('every call', () => {
       '{"action":"delete","slug":"abc123","dcId":"dc-1"}',
       { subdomain: 's' },
     ],
-    ['agentStatus', (api) => api.agentStatus(), `GET /api/v1/providers/${provider}/agent-status`, '', { online: true }],
+    [
+      'agentStatus',
+      (api) => api.agentStatus(),
+      `GET /api/v1/providers/${PROVIDER.toLowerCase()}/agent-status`,
+      '',
+      { online: true },
+    ],
   ];
 
   it.each(rows)('%s is sent as the platform wants it, signed', async (_, call, line, body, data) => {
@@ -211,23 +174,26 @@ describe('every call', () => {
       [json({ success: 1, data: {} }), 'protocol'],
       [json(null), 'protocol'],
       [(response) => response.destroy(), 'unreachable'],
+      [(response) => response.writeHead(200, { 'content-length': 2 ** 40 }).flushHeaders(), 'unreachable'],
       [(response) => response.socket?.end('HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{'), 'unreachable'],
     ];
     for (const [answer, kind] of table) {
       server.answer = answer;
       const before = server.received.length;
-      // A client of its own: 22 writes in a row would meet the budget of the one for all.
-      await expect(call(createClient())).rejects.toMatchObject({ name: 'PlatformError', kind });
+      // A client of its own: so many writes in a row would meet the budget of the one for all.
+      await expect(call(bench.client())).rejects.toMatchObject({ name: 'PlatformError', kind });
       expect(server.received).toHaveLength(before + 1);
     }
   });
 
   it('has a deadline', async () => {
     server.answer = () => {};
-    await expect(createClient(50).acquireLock(contract)).rejects.toMatchObject({ kind: 'unreachable' });
-    await expect(createClient(50).heartbeat({ version: '1', activeContracts: 0 })).rejects.toMatchObject({
-      kind: 'unreachable',
-    });
+    await expect(bench.client({ timeoutMs: 50 }).acquireLock(contract)).rejects.toMatchObject({ kind: 'unreachable' });
+    await expect(bench.client({ timeoutMs: 50 }).heartbeat({ version: '1', activeContracts: 0 })).rejects.toMatchObject(
+      {
+        kind: 'unreachable',
+      },
+    );
   });
 
   it('ends when its caller aborts it, before or after sending', async () => {
@@ -253,6 +219,13 @@ describe('every call', () => {
     await client.pendingProvision();
   });
 
+  it('passes on how long an overloaded platform wants to be left alone', async () => {
+    server.answer = text(503, 'busy', { 'retry-after': '20' });
+    await expect(client.acquireLock(contract)).rejects.toMatchObject({ kind: 'server', retryAfterMs: 20_000 });
+    server.answer = text(503, 'busy');
+    await expect(client.acquireLock(contract)).rejects.toMatchObject({ kind: 'server', retryAfterMs: undefined });
+  });
+
   it.each([
     ['seconds beyond reason', { 'retry-after': '999999' }, 900_000],
     ['a date', { date: 'Thu, 01 Jan 2026 12:00:00 GMT', 'retry-after': 'Thu, 01 Jan 2026 12:00:30 GMT' }, 30_000],
@@ -273,295 +246,10 @@ describe('every call', () => {
   });
 });
 
-describe('the heartbeat', () => {
-  it('carries whole numbers only and all three lists, and leaves empty statistics out', async () => {
-    await client.heartbeat({
-      version: '1.0.0',
-      provisionerType: 'docker',
-      capabilities: ['a'],
-      activeContracts: 1.5,
-      bandwidthStats: [{ gatewaySlug: 'abc123', contractId: contract, bytesIn: 2 ** 60, bytesOut: Number.NaN }],
-      resources: {
-        cpuCores: 4.7,
-        cpuThreads: 8,
-        memoryTotalMb: 1024.5,
-        memoryAvailableMb: -1,
-        storagePools: [{ name: 'p\0', totalGb: 10.9, availableGb: 1, storageType: 'dir' }],
-        gpuDevices: [],
-        templates: [],
-      },
-    });
-    await client.heartbeat({ version: '1.0.0', activeContracts: 0, bandwidthStats: [] });
-    const max = Number.MAX_SAFE_INTEGER;
-    expect(server.received.map(({ body }) => body)).toEqual([
-      `{"version":"1.0.0","provisionerType":"docker","capabilities":["a"],"activeContracts":1,` +
-        `"bandwidthStats":[{"gatewaySlug":"abc123","contractId":"${contract}","bytesIn":${max},"bytesOut":0}],` +
-        `"resources":{"cpuCores":4,"cpuThreads":8,"memoryTotalMb":1024,"memoryAvailableMb":0,` +
-        `"storagePools":[{"name":"p","totalGb":10,"availableGb":1,"storageType":"dir"}],"gpuDevices":[],"templates":[]}}`,
-      '{"version":"1.0.0","provisionerType":null,"capabilities":null,"activeContracts":0}',
-    ]);
-  });
-
-  it.each([
-    [
-      { acknowledged: true, nextHeartbeatSeconds: 60, poolId: 'p-1', poolName: 'P', upgradeToVersion: ' v0.6.1' },
-      { nextHeartbeatSeconds: 60, poolId: 'p-1', poolName: 'P', upgradeToVersion: ' v0.6.1' },
-    ],
-    [
-      { next_heartbeat_seconds: 30, pool_id: 'p-1', pool_name: null, news: [] },
-      { nextHeartbeatSeconds: 30, poolId: 'p-1' },
-    ],
-    [{ nextHeartbeatSeconds: -5, poolId: 7 }, {}],
-  ])('reads %j', async (data, expected) => {
-    server.answer = success(data);
-    expect(await client.heartbeat({ version: '1', activeContracts: 0 })).toEqual(expected);
-  });
-
-  it('is refused in the words of the platform', async () => {
-    server.answer = failure("Agent does not have 'heartbeat' permission");
-    await expect(client.heartbeat({ version: '1', activeContracts: 0 })).rejects.toMatchObject({
-      kind: 'refused',
-      message: "Agent does not have 'heartbeat' permission",
-    });
-  });
-});
-
-describe('the work list', () => {
-  it('is read in both spellings, sizes parsed, nulls and unknown members ignored', async () => {
-    server.answer = success([
-      {
-        contract_id: contract.toUpperCase(),
-        offering_id: 'small',
-        requester_ssh_pubkey: 'ssh-ed25519 AAAA x\n',
-        cpu_cores: 2,
-        memory_amount: '16 GB',
-        storage_capacity: '100GiB',
-        provisioner_type: 'docker',
-        provisioner_config: '{"image":"debian"}',
-        instance_config: null,
-        post_provision_script: '#!/bin/sh\n',
-        surprise: { deep: [1] },
-      },
-      { contractId: other, offeringId: 'x', requesterSshPubkey: '', memoryAmount: 'much', provisionerConfig: { a: 1 } },
-    ]);
-    expect(await client.pendingProvision()).toEqual({
-      items: [
-        {
-          contract,
-          offering: 'small',
-          sshKey: 'ssh-ed25519 AAAA x\n',
-          cpuCores: 2,
-          memoryMb: 16_384,
-          storageGb: 100,
-          provisionerType: 'docker',
-          provisionerConfig: '{"image":"debian"}',
-          postProvisionScript: '#!/bin/sh\n',
-        },
-        { contract: other, offering: 'x', sshKey: '', provisionerConfig: '{"a":1}' },
-      ],
-      malformed: [],
-    });
-  });
-
-  it('shows good entries beside bad ones, and names the bad where it can', async () => {
-    server.answer = success([
-      null,
-      'x',
-      [],
-      { offering_id: 'no contract' },
-      { contract_id: '../../etc', offering_id: 'x', requester_ssh_pubkey: 'k' },
-      { contract_id: other, offering_id: 'x' },
-      { contract_id: contract, offering_id: 'x', requester_ssh_pubkey: 'k', cpu_cores: '2' },
-      { contract_id: contract, offering_id: 'x', requester_ssh_pubkey: 'k' },
-    ]);
-    const { items, malformed } = await client.pendingProvision();
-    expect(items).toEqual([{ contract, offering: 'x', sshKey: 'k' }]);
-    expect(malformed).toHaveLength(7);
-    expect(malformed[5]).toEqual({ contract: other, problem: expect.stringContaining('requesterSshPubkey') });
-    expect(malformed[6]).toEqual({ contract, problem: expect.stringContaining('cpuCores') });
-  });
-
-  it.each([{}, 'x', 1, true, { items: [] }])('is not taken for empty when the data is %j', async (data) => {
-    server.answer = success(data);
-    await expect(client.pendingProvision()).rejects.toMatchObject({ kind: 'protocol' });
-  });
-});
-
-describe('locks', () => {
-  it('are held only when the platform says acquired', async () => {
-    server.answer = success({ acquired: true, expiresAtNs: 1 }, 'some information');
-    expect(await client.acquireLock(contract)).toMatchObject({ state: 'held' });
-    server.answer = success({ acquired: false, expiresAtNs: 5 }, 'Contract already locked by another agent');
-    expect(await client.acquireLock(contract)).toEqual({ state: 'taken' });
-  });
-
-  it('that were not held are released without an error', async () => {
-    server.answer = success(false, 'Lock not held by this agent');
-    expect(await client.releaseLock(contract)).toBe(false);
-    server.answer = success(true);
-    expect(await client.releaseLock(contract)).toBe(true);
-  });
-});
-
-describe('the report of a machine', () => {
-  it('holds JSON in a string, keys in order, the password only when there is one', async () => {
-    server.answer = success('done');
-    expect(await client.reportProvisioned(contract, DETAILS)).toEqual({ outcome: 'done' });
-    await client.reportProvisioned(contract, {
-      gateway_ssh_port: 20_000,
-      public_ip: '192.0.2.1',
-      ...DETAILS,
-      root_password: 'p"w',
-      additional_details: 'a\0b',
-    });
-    const bodies = server.received.map(({ body }) => JSON.parse(body));
-    expect(bodies.map(({ status }) => status)).toEqual(['provisioned', 'provisioned']);
-    expect(bodies.map(({ instanceDetails }) => instanceDetails)).toEqual([
-      '{"external_id":"100","ip_address":"10.0.0.1","ipv6_address":null,"ssh_port":22,"root_password":null,"additional_details":null}',
-      '{"external_id":"100","ip_address":"10.0.0.1","ipv6_address":null,"public_ip":"192.0.2.1","ssh_port":22,' +
-        '"root_password":"p\\"w","additional_details":"ab","gateway_ssh_port":20000}',
-    ]);
-  });
-
-  it('never lets a password into an error, an answer or the log, even when the platform quotes it', async () => {
-    const password = 'hunter2-"quoted"';
-    const quote: TestServer['answer'] = (response, { body }) =>
-      failure(`cannot store ${password} of ${body}`)(response, { body } as Received);
-    server.answer = quote;
-    const answer = await client.reportProvisioned(contract, { ...DETAILS, root_password: password });
-    expect(answer).toMatchObject({ outcome: 'refused', text: expect.stringContaining('cannot store ••••') });
-    const second = await client.completePasswordReset(contract, password);
-    server.answer = text(400, `parse error near ${password}`);
-    const error: unknown = await client.completePasswordReset(contract, password).catch((cause: unknown) => cause);
-    expect(error).toMatchObject({ kind: 'bug' });
-    expect(`${JSON.stringify([answer, second])}${error}${logged}`).not.toContain('hunter2');
-  });
-
-  it('is read through the oracle', async () => {
-    server.answer = failure(
-      "Invalid status transition: cancelled -> provisioned. Valid transitions from 'cancelled': []",
-    );
-    expect(await client.reportProvisioned(contract, DETAILS)).toEqual({ outcome: 'dead', status: 'cancelled' });
-    server.answer = failure('Contract not found or not in cancelled status (ID: x)');
-    expect(await client.reportTerminated(contract)).toEqual({ outcome: 'out-of-order', status: 'not-cancelled' });
-  });
-});
-
-describe('reconciling', () => {
-  it('reads each list element by element, and a missing list as empty', async () => {
-    server.answer = success({
-      keep: [
-        { externalId: 'a', contractId: contract, endsAt: 1_767_225_600_123_456_789 },
-        { external_id: 'b', contract_id: other, ends_at: 0 },
-        { externalId: 'c', contractId: 'nope' },
-      ],
-      terminate: [
-        { externalId: 'd', contractId: contract, reason: 'cancelled' },
-        { externalId: 'e', contractId: contract },
-        null,
-      ],
-      unknown: [{ externalId: 'f', message: 'No contract found' }],
-    });
-    expect(await client.reconcile([])).toEqual({
-      keep: [
-        { externalId: 'a', contract, endsAt: 1_767_225_600_123 },
-        { externalId: 'b', contract: other },
-      ],
-      terminate: [{ externalId: 'd', contract, reason: 'cancelled' }],
-      unknown: [{ externalId: 'f', message: 'No contract found' }],
-      pause: [],
-      malformed: 3,
-    });
-  });
-
-  it.each([{}, [], 'x', { kept: [] }])('does not take %j for an answer', async (data) => {
-    server.answer = success(data);
-    await expect(client.reconcile([])).rejects.toMatchObject({ kind: 'protocol' });
-  });
-
-  it('counts a list that is none', async () => {
-    server.answer = success({ keep: [], terminate: 'all of them' });
-    expect(await client.reconcile([])).toMatchObject({ terminate: [], malformed: 1 });
-  });
-});
-
-describe('tenant requests', () => {
-  it('lists password resets in either spelling, or says that they cannot be listed', async () => {
-    server.answer = success([{ contract_id: contract, status: 'active' }, { contractId: other }, {}]);
-    expect(await client.pendingPasswordResets()).toEqual({ listed: true, contracts: [contract, other] });
-    expect(logged).toContain('"malformed":1');
-    server.answer = failure('error occurred while decoding column "contract_id": mismatched types');
-    expect(await client.pendingPasswordResets()).toMatchObject({
-      listed: false,
-      text: expect.stringContaining('mismatched'),
-    });
-    server.answer = failure('Unauthorized: not yours');
-    await expect(client.pendingPasswordResets()).rejects.toMatchObject({ kind: 'refused' });
-  });
-
-  it('lists key rotations in either spelling', async () => {
-    server.answer = success([
-      { contract_id: contract, requester_ssh_pubkey: 'k1' },
-      { contractId: other, requesterSshPubkey: 'k2' },
-      { contract_id: contract },
-    ]);
-    expect(await client.pendingKeyRotations()).toEqual([
-      { contract, sshKey: 'k1' },
-      { contract: other, sshKey: 'k2' },
-    ]);
-  });
-});
-
-describe('the rest', () => {
-  it('reads the status of the agent, and none as undefined', async () => {
-    server.answer = success({
-      online: true,
-      lastHeartbeatNs: 1_767_225_600_123_456_789,
-      version: null,
-      activeContracts: 3,
-    });
-    expect(await client.agentStatus()).toEqual({ online: true, lastHeartbeat: 1_767_225_600_123, activeContracts: 3 });
-    server.answer = failure('No agent status for this provider');
-    expect(await client.agentStatus()).toBeUndefined();
-  });
-
-  it('reads DNS and gateway answers', async () => {
-    server.answer = success({ subdomain: 'a.dc-1.gw.example.org' });
-    expect(await client.deleteDns({ slug: 'abc123', dcId: 'dc-1' })).toEqual({ subdomain: 'a.dc-1.gw.example.org' });
-    server.answer = success({
-      acmeDnsServerUrl: 'https://x/acme',
-      acme_dns_username: 'u',
-      acmeDnsPassword: 'p',
-      acmeDnsSubdomain: 's',
-    });
-    expect(await client.registerGateway('dc-1')).toEqual({
-      serverUrl: 'https://x/acme',
-      username: 'u',
-      password: 'p',
-      subdomain: 's',
-    });
-    server.answer = success({ acmeDnsServerUrl: 7, acmeDnsPassword: 'geheim' });
-    await expect(client.registerGateway('dc-1')).rejects.not.toThrow('geheim');
-  });
-
-  it('refuses a provider key that is none', () => {
-    const budget = createBudget({ clock: systemClock });
-    const signer = createSigner(new Secret('d2'.repeat(32)));
-    const deps = { transport, signer, clock: systemClock, random: systemRandom, budget, log: silentLog };
-    expect(() => createPlatformClient({ ...deps, providerPubkey: '../x' })).toThrow(TypeError);
-  });
-});
-
 function isSigned({ method, path, headers, body }: Received): boolean {
   const value = (name: string): string => String(headers[name]);
   const message = signedMessage({ timestamp: value('x-timestamp'), nonce: value('x-nonce'), method, path, body });
   expect(value('x-timestamp')).toMatch(/^\d{19}$/);
   expect(headers).not.toHaveProperty('x-public-key');
   return verifySignature(value('x-agent-pubkey'), message, value('x-signature'));
-}
-
-function id(hex: string): ContractId {
-  const parsed = parseContractId(hex);
-  if (!parsed) throw new Error(`no contract id: ${hex}`);
-  return parsed;
 }

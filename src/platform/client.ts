@@ -1,13 +1,13 @@
 import type { Signer } from '../identity/sign.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { ContractId } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
 import * as answers from './answers.ts';
 import { type PlatformApi, PlatformError, type ReportAnswer } from './api.ts';
 import type { RateBudget } from './budget.ts';
 import { type Call, createCaller } from './caller.ts';
-import { isUnlistable, type ReportCall, readLock, readReport } from './oracle.ts';
+import { isDnsRecordThere, isUnlistable, type ReportCall, readLock, readReport } from './oracle.ts';
+import { providerPath, rentalPath } from './paths.ts';
 import * as requests from './requests.ts';
 import { type ClockSkew, createSkewEstimator } from './skew.ts';
 import type { Transport } from './transport.ts';
@@ -41,11 +41,7 @@ type Rest = Omit<Call, 'method' | 'path' | 'priority'> & { priority?: Call['prio
 
 /** The platform over a transport. It sends every call once: whether and when to repeat it is the caller's decision. */
 export function createPlatformClient(deps: PlatformClientDeps): PlatformClient {
-  if (!/^[0-9a-f]{64}$/i.test(deps.providerPubkey)) {
-    throw new TypeError('the provider public key has to be 64 hex digits');
-  }
-  // Lower case: the platform stores bandwidth rows under the very text of the path, where upper case is never found again.
-  const provider = `/api/v1/providers/${deps.providerPubkey.toLowerCase()}`;
+  const provider = providerPath(deps.providerPubkey);
   const { clock, log } = deps;
   const skew = createSkewEstimator();
   const send = createCaller({
@@ -95,7 +91,7 @@ export function createPlatformClient(deps: PlatformClientDeps): PlatformClient {
     },
 
     reportProvisioning(contract, signal) {
-      return report('provisioning', rental(contract, 'provisioning'), {
+      return report('provisioning', rentalPath(contract, 'provisioning'), {
         body: requests.statusBody('provisioning', ''),
         signal,
       });
@@ -105,12 +101,12 @@ export function createPlatformClient(deps: PlatformClientDeps): PlatformClient {
       // The status word is compared literally: in any other case the status would change and the details be lost.
       const body = requests.statusBody('provisioned', requests.instanceDetailsText(details));
       const secrets = details.root_password === null ? [] : [details.root_password];
-      return report('provisioned', rental(contract, 'provisioning'), { body, secrets, signal });
+      return report('provisioned', rentalPath(contract, 'provisioning'), { body, secrets, signal });
     },
 
     reportFailed(contract, publicReason, signal) {
       const body = requests.statusBody('provisioning_failed', publicReason);
-      return report('failed', rental(contract, 'provisioning'), { body, signal });
+      return report('failed', rentalPath(contract, 'provisioning'), { body, signal });
     },
 
     reportTerminated(contract, signal) {
@@ -146,7 +142,7 @@ export function createPlatformClient(deps: PlatformClientDeps): PlatformClient {
         secrets: [newPassword, cleanText(newPassword)],
         signal,
       };
-      return report('password', rental(contract, 'password'), rest);
+      return report('password', rentalPath(contract, 'password'), rest);
     },
 
     async pendingKeyRotations(signal) {
@@ -157,7 +153,7 @@ export function createPlatformClient(deps: PlatformClientDeps): PlatformClient {
     },
 
     completeKeyRotation(contract, signal) {
-      return report('rotation', rental(contract, 'ssh-key-rotation'), { signal });
+      return report('rotation', rentalPath(contract, 'ssh-key-rotation'), { signal });
     },
 
     async registerGateway(dcId, signal) {
@@ -167,7 +163,10 @@ export function createPlatformClient(deps: PlatformClientDeps): PlatformClient {
 
     async createDns({ slug, dcId, publicIp }, signal) {
       const body = wireJson({ action: 'create', slug, dcId, publicIp });
-      return answers.dnsAnswer(await dataOf('POST', '/api/v1/agents/dns', { body, signal }));
+      const envelope = await call('POST', '/api/v1/agents/dns', { body, signal });
+      if (envelope.ok) return { outcome: 'done', ...answers.dnsAnswer(envelope.data) };
+      if (isDnsRecordThere(envelope.error)) return { outcome: 'exists', text: envelope.error };
+      throw new PlatformError('refused', envelope.error, { status: 200 });
     },
 
     async deleteDns({ slug, dcId }, signal) {
@@ -184,9 +183,4 @@ export function createPlatformClient(deps: PlatformClientDeps): PlatformClient {
       return undefined;
     },
   };
-}
-
-/** Singular `provider`, and no provider key in the path: so the platform has it. */
-function rental(contract: ContractId, what: string): string {
-  return `/api/v1/provider/rental-requests/${contract}/${what}`;
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createHttpTransport, type HttpTransport, parseEndpoint } from './http-transport.ts';
 import { startTestServer, type TestServer, text } from './test-server.ts';
 import { NotSentError, type WireRequest } from './transport.ts';
@@ -159,13 +159,21 @@ describe('a stream', () => {
   });
 
   it('outlasts the deadline for its headers, which holds for them alone', async () => {
+    let finish = (): void => {};
     server.answer = (response) => {
       response.writeHead(200);
       response.write('a');
-      setTimeout(() => response.end('b'), 300);
+      finish = () => response.end('b');
     };
-    const { text: chunks } = await transport.stream({ ...open, timeoutMs: 150 });
-    expect(await all(chunks)).toBe('ab');
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const { text: chunks } = await transport.stream({ ...open, timeoutMs: 10_000 });
+      vi.advanceTimersByTime(11_000);
+      finish();
+      expect(await all(chunks)).toBe('ab');
+    } finally {
+      vi.useRealTimers();
+    }
     server.answer = () => {};
     await expect(transport.stream({ ...open, timeoutMs: 50 })).rejects.toThrow('no answer within 50 ms (test)');
   });
@@ -193,7 +201,10 @@ describe('a stream', () => {
       response.write('a');
     };
     const { text: chunks } = await transport.stream(open);
-    for await (const _ of chunks) break;
+    for await (const chunk of chunks) {
+      expect(chunk).toBe('a');
+      break;
+    }
     await closed;
   });
 });

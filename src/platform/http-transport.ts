@@ -67,7 +67,7 @@ export function createHttpTransport(options: HttpTransportOptions): HttpTranspor
     const deadline = startDeadline(request, options.name);
     try {
       const answer = await send(request, deadline.signal);
-      await refuseLarge(answer);
+      refuseLarge(answer);
       return { status: answer.statusCode, headers: flatten(answer.headers), body: await answer.body.text() };
     } finally {
       deadline.end();
@@ -106,7 +106,7 @@ function startDeadline({ signal, timeoutMs }: WireRequest, name: string) {
 }
 
 /** The pool counts the bytes that arrive; an answer that announces too many need not arrive first. */
-async function refuseLarge({ headers, body }: Dispatcher.ResponseData): Promise<void> {
+function refuseLarge({ headers, body }: Dispatcher.ResponseData): void {
   if (Number(headers['content-length'] ?? 0) <= MAX_ANSWER_BYTES) return;
   const error = new errors.ResponseExceededMaxSizeError();
   body.on('error', () => {});

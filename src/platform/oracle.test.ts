@@ -90,7 +90,7 @@ describe('an answer to a lock request', () => {
   const NOW = 1_700_000_000_000;
   it.each([
     [
-      { ok: true, data: { acquired: true, expiresAtNs: 1_767_225_600_123_456_789 } },
+      { ok: true, data: { acquired: true, expiresAtNs: Number('1767225600123456789') } },
       { state: 'held', expiresAt: 1_767_225_600_123 },
     ],
     [

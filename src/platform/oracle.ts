@@ -101,6 +101,11 @@ export function isUnlistable(error: string): boolean {
   );
 }
 
+/** True when a DNS record could not be created because the very same is there: creating one is not idempotent. */
+export function isDnsRecordThere(error: string): boolean {
+  return /^Failed to create DNS record\b.*\b(already exists|identical record)/is.test(error);
+}
+
 /** The platform accepts `canceled` and `provisioning_failed` as input, so a text may come back with either spelling. */
 export function canonicalStatus(text: string): string {
   const status = text.trim().toLowerCase().replaceAll('_', '');

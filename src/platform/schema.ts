@@ -42,7 +42,18 @@ const Nanoseconds = z
 const hint = <T extends z.ZodType>(type: T) => type.optional().catch(undefined);
 
 /** JSON in a string, as the platform sends it; an object in its place is put back into text. */
-const JsonText = z.union([z.string(), z.record(z.string(), z.unknown()).transform((object) => JSON.stringify(object))]);
+const JsonText = z.union([
+  z.string(),
+  z.record(z.string(), z.unknown()).transform((object, context) => {
+    try {
+      return JSON.stringify(object);
+    } catch {
+      // JSON.parse takes any depth, JSON.stringify does not.
+      context.addIssue({ code: 'custom', message: 'is nested too deeply' });
+      return z.NEVER;
+    }
+  }),
+]);
 
 export const HeartbeatData = answer({
   nextHeartbeatSeconds: hint(z.number().positive()),
@@ -93,6 +104,9 @@ export const StatusData = answer({
   version: hint(z.string()),
   activeContracts: hint(z.number()),
 });
+
+/** What the event stream says: whose resets are pending. */
+export const ResetEventData = answer({ contractIds: z.array(z.unknown()) });
 
 export const RegistrationData = answer({
   providerPubkey: z

@@ -10,7 +10,7 @@ export function statusError(response: WireResponse, secrets: readonly string[] =
   const { status } = response;
   const kind = kindOf(response);
   const text = looksLikeHtml(response) ? 'an HTML page' : publicExcerpt(response.body, secrets, 200);
-  const retryAfterMs = kind === 'throttled' ? retryAfter(response) : undefined;
+  const retryAfterMs = kind === 'throttled' ? (retryAfter(response) ?? DEFAULT_RETRY_AFTER_MS) : retryAfter(response);
   return new PlatformError(kind, `HTTP ${status}: ${text || 'no text'}`, {
     status,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
@@ -34,18 +34,25 @@ function looksLikeHtml({ headers, body }: WireResponse): boolean {
 }
 
 /** `Retry-After` in ms: seconds, or a date, which counts from the answer's own `Date` so that our clock does not matter. */
-function retryAfter({ headers }: WireResponse): number {
+function retryAfter({ headers }: WireResponse): number | undefined {
   const text = headers['retry-after']?.trim() ?? '';
   const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.parse(headers.date ?? '');
-  return Number.isFinite(ms) ? Math.min(MAX_RETRY_AFTER_MS, Math.max(0, ms)) : DEFAULT_RETRY_AFTER_MS;
+  return Number.isFinite(ms) ? Math.min(MAX_RETRY_AFTER_MS, Math.max(0, ms)) : undefined;
 }
 
 /** A foreign text that may go into an error: one line, shortened, and without the secrets that the request carried. */
 export function publicExcerpt(text: string, secrets: readonly string[], limit: number): string {
   let clean = text;
   for (const secret of secrets) {
-    if (secret !== '') clean = clean.replaceAll(secret, '••••').replaceAll(JSON.stringify(secret).slice(1, -1), '••••');
+    // As it is, as a string of JSON, and as a string of JSON inside one, which is how instance details travel.
+    for (const form of [escaped(escaped(secret)), escaped(secret), secret]) {
+      if (form !== '') clean = clean.replaceAll(form, '••••');
+    }
   }
   clean = clean.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim();
   return clean.length > limit ? `${clean.slice(0, limit)}…` : clean;
+}
+
+function escaped(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
 }

@@ -34,6 +34,12 @@ export interface Provisioner {
   /** Removes everything that carries exactly this stamp; resolves when the backend confirmed that nothing is left. */
   destroy(ref: OwnedRef, op: Operation): Promise<void>;
 
+  /**
+   * Removes exactly this machine, which carries the same stamp as the one to keep: a second one that a late request made. Verifies
+   * the stamp just before. Absent = the backend cannot make two of one name, or cannot tell them apart.
+   */
+  removeTwin?(twin: ExternalId, keep: OwnedRef, op: Operation): Promise<void>;
+
   /** Every machine with this agent's stamp, in every power state, with as few calls as the backend allows. */
   list?(ctx: CallContext): Promise<Listing>;
   /** Powers off gently, then hard; keeps disk, addresses and keys. Repeatable. */

@@ -35,3 +35,39 @@ export async function typed(argv: readonly string[], overrides: Partial<Io> = {}
   const code = await runProgram(argv, io);
   return { code, out: io.lines.out.join('\n'), err: io.lines.err.join('\n') };
 }
+
+export interface Background {
+  /** The first thing it prints; fails when it ends without. */
+  readonly first: Promise<string>;
+  /** As Ctrl-C. */
+  stop(): Promise<Run>;
+}
+
+/** A command that runs until it is told to stop, in this process. */
+export function background(argv: readonly string[], overrides: Partial<Io> = {}): Background {
+  const controller = new AbortController();
+  const lines: string[] = [];
+  let heard: (text: string) => void = () => {};
+  const printed = new Promise<string>((resolve) => {
+    heard = resolve;
+  });
+  const out = (text: string): void => {
+    lines.push(text);
+    heard(text);
+  };
+  const run = typed(argv, { signal: controller.signal, out, ...overrides });
+  const early = run.then(({ code, err }) => {
+    throw new Error(`dc-agent ${argv.join(' ')} ended with ${code} and said: ${err}`);
+  });
+  const first = Promise.race([printed, early]);
+  // Whoever waits for `first` sees a failure; nobody else has to.
+  first.catch(() => {});
+  early.catch(() => {});
+  return {
+    first,
+    async stop() {
+      controller.abort(new Error('stopped by the test'));
+      return { ...(await run), out: lines.join('\n') };
+    },
+  };
+}

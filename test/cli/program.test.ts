@@ -147,6 +147,10 @@ describe('colours', () => {
     ['not with NO_COLOR', [], { NO_COLOR: '1' }, true, false],
     ['an empty NO_COLOR means nothing', [], { NO_COLOR: '' }, true, true],
     ['not on a dumb terminal', [], { TERM: 'dumb' }, true, false],
+    ['into a pipe with FORCE_COLOR', [], { FORCE_COLOR: '1' }, false, true],
+    ['FORCE_COLOR outweighs NO_COLOR', [], { FORCE_COLOR: '1', NO_COLOR: '1' }, false, true],
+    ['FORCE_COLOR=0 is a no', [], { FORCE_COLOR: '0' }, true, false],
+    ['--no-color outweighs FORCE_COLOR', ['--no-color'], { FORCE_COLOR: '1' }, true, false],
   ])('%s', (_name, argv, env, terminal, expected) => {
     expect(chooseColors(argv, env, terminal).isColorSupported).toBe(expected);
   });

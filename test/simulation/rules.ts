@@ -26,6 +26,8 @@ export interface Excuses {
   /** Its order can never be met. */
   readonly hopeless: Set<string>;
   readonly foreign: Set<string>;
+  /** Its delivery got no answer, so its agent cannot tell its own success from a pool mate's. */
+  readonly ambiguous: Set<string>;
   /** When it was last paused, resumed or ended: monotonic ms. */
   readonly changedAt: Map<string, number>;
   /** The platform went back in time, so its rows and ours tell different stories. */
@@ -40,6 +42,7 @@ export class Rules {
     sacrificed: new Set(),
     hopeless: new Set(),
     foreign: new Set(),
+    ambiguous: new Set(),
     changedAt: new Map(),
     restoredAt: undefined,
   };
@@ -51,7 +54,7 @@ export class Rules {
   constructor(world: World) {
     this.#world = world;
     world.sandbox.onChange((machine) => this.#onMachine(machine));
-    world.platform.onExchange(({ request, outcome }) => this.#onExchange(request, outcome.response.status));
+    world.platform.onExchange(({ request, outcome }) => this.#onExchange(request, outcome));
   }
 
   blame(rule: string, text: string): void {
@@ -88,7 +91,7 @@ export class Rules {
     const row = this.#world.platform.contracts.get(contract);
     if (row === undefined || !this.#isHandedOver(row, machine.id)) return;
     if (machine.state === 'stopping' && row.status === 'paused') return;
-    if (this.#world.lies !== undefined) return this.#sacrifice(contract);
+    if (this.#world.time.monotonic() - this.#world.liedAt < NEWS_MS) return this.#sacrifice(contract);
     if (this.#isNews(contract)) return;
     this.blame('nothing live is harmed', `machine ${machine.id} of contract ${short(contract)} (${row.status}) is ${machine.state}`);
   }
@@ -128,7 +131,7 @@ export class Rules {
     this.#made.set(contract, owner.name);
   }
 
-  #onExchange(request: Exchange['request'], status: number): void {
+  #onExchange(request: Exchange['request'], { response: { status }, transport, delayMs }: Exchange['outcome']): void {
     const call = callOf(request.method, request.path);
     const key = request.headers['x-agent-pubkey'] ?? '';
     if (call === 'heartbeat') {
@@ -138,6 +141,7 @@ export class Rules {
     if (call !== 'lock' && call !== 'report') return;
     const contract = /[0-9a-f]{64}(?=\/(?:lock|provisioning)$)/.exec(request.path)?.[0] ?? '';
     if (this.excuses.foreign.has(contract)) this.blame('foreign kinds are left alone', `${call} for ${short(contract)}`);
+    if (call === 'report' && (transport !== 'deliver' || delayMs > 0 || status !== 200)) this.excuses.ambiguous.add(contract);
     if (call === 'report') this.#onReport(contract, request.body, key);
   }
 
@@ -174,7 +178,7 @@ export class Rules {
   }
 
   #unsettledContract(row: Contract): string[] {
-    const { lost, sacrificed, restoredAt } = this.excuses;
+    const { lost, sacrificed, restoredAt, ambiguous } = this.excuses;
     const name = `${short(row.id)} (${row.status})`;
     const machines = this.#world.machinesOf(row.id);
     const now = this.#world.time.now();
@@ -189,7 +193,8 @@ export class Rules {
     if (sacrificed.has(row.id) || lost.has(row.id)) return machines.length > 1 ? [`${name} has machines ${machines.join(', ')}`] : found;
     if (!LIVE.has(row.status)) return [...found, `${name} was not handed over`];
     // An agent cannot see that a pool mate made another one while the platform had forgotten the first.
-    if (machines.length > 1 && restoredAt !== undefined && this.#world.hosts.length > 1) return found;
+    const undecidable = restoredAt !== undefined || ambiguous.has(row.id);
+    if (machines.length > 1 && undecidable && this.#world.hosts.length > 1) return found;
     if (machines.length !== 1) return [...found, `${name} has ${machines.length} machines`];
     return [...found, ...this.#wrongMachine(row, machines[0] ?? '')];
   }

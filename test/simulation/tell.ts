@@ -270,16 +270,17 @@ class Performance {
 
   #lie(forMs: number): void {
     this.#world.lies = () => true;
-    this.#world.time.after(forMs, () => {
-      // Answers that are on their way still lie.
-      this.#world.time.after(60_000, () => void (this.#world.lies = undefined));
-      this.#world.lies = () => false;
-    });
+    this.#world.time.after(forMs, () => void (this.#world.lies = undefined));
   }
 
   #restore(): void {
     if (this.#backup === undefined) return;
+    const before = this.#world.platform.backup();
     this.#world.platform.restore(this.#backup);
+    // What ended since the backup lives again on paper; its machine may be gone, rightly.
+    for (const row of before.contracts.values()) {
+      if (row.status === 'cancelled' || row.endAt <= this.#world.time.now()) this.#rules.excuses.lost.add(row.id);
+    }
     this.#rules.excuses.restoredAt = this.#world.time.monotonic();
   }
 

@@ -84,6 +84,7 @@ export class World {
   platformReachable = true;
   /** While set, the platform claims in every reconcile answer that these contracts are cancelled. */
   lies: ((contract: string) => boolean) | undefined;
+  liedAt = -Infinity;
   readonly #options: WorldOptions;
   readonly #pool: string;
   readonly #platformFaults: Armed<PlatformCall, PlatformFault>[] = [];
@@ -205,6 +206,7 @@ export class World {
           this.platform.faults.add({ route: '*', fault });
         } else if (this.lies !== undefined && request.path.endsWith('/reconcile')) {
           this.onFault(host, 'platform:lie');
+          this.liedAt = this.time.monotonic();
           return lying(this.platform.admit(request), this.lies);
         }
         return this.platform.admit(request);

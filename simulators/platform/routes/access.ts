@@ -74,9 +74,11 @@ export function resetEvent(platform: Platform, provider: string): string | undef
 }
 
 function pendingResets(platform: Platform, provider: string): Contract[] {
-  const pending = [...platform.state.contracts.values()].filter(
-    (contract) => contract.provider === provider && contract.resetRequestedAt !== undefined && isUp(contract),
-  );
+  const pending: Contract[] = [];
+  for (const contract of platform.state.contracts.values()) {
+    if (contract.resetRequestedAt !== undefined && contract.provider === provider && isUp(contract))
+      pending.push(contract);
+  }
   return pending.sort((a, b) => (a.resetRequestedAt ?? 0) - (b.resetRequestedAt ?? 0));
 }
 

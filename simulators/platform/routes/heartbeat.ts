@@ -1,6 +1,7 @@
 import { ok } from '../answers.ts';
 import { agentOf, type Call, type Route, requirePathProvider, requirePermission } from '../call.ts';
 import { type Fields, U32, U64, wrapped } from '../fields.ts';
+import type { AgentResources } from '../state.ts';
 
 export const heartbeatRoutes = [
   {
@@ -64,7 +65,7 @@ function readBandwidth(row: Fields) {
   };
 }
 
-function readResources(resources: Fields) {
+function readResources(resources: Fields): AgentResources {
   return {
     cpuModel: resources.optionalString('cpuModel'),
     cpuCores: resources.integer('cpuCores', 0, U32),

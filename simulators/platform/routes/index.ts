@@ -12,6 +12,7 @@ import { reconcileRoutes } from './reconcile.ts';
 import { rentalRoutes } from './rentals.ts';
 import { reportRoutes } from './reports.ts';
 import { setupRoutes } from './setup.ts';
+import { suggestionRoutes } from './suggestions.ts';
 import { workRoutes } from './work.ts';
 
 /** Everything that the simulator serves, one row per method and path. */
@@ -27,6 +28,7 @@ export const ROUTES = [
   ...poolRoutes,
   ...delegationRoutes,
   ...offeringRoutes,
+  ...suggestionRoutes,
   ...autoAcceptRoutes,
   ...contractViewRoutes,
   ...rentalRoutes,

@@ -36,7 +36,7 @@ function pendingProvision(call: Call) {
   const items: object[] = [];
   // Maps keep their order of insertion, so the oldest comes first.
   for (const contract of state.contracts.values()) {
-    if (contract.provider !== provider || !isLockable(contract)) continue;
+    if (!isLockable(contract) || contract.provider !== provider) continue;
     const held = state.locks.get(contract.id);
     if (held && held.expiresAt > now && (held.agent !== agent || quirks.ownLockHidesWork)) continue;
     const offering = state.offerings.get(contract.offeringDbId);

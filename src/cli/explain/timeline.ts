@@ -65,6 +65,7 @@ const PURPOSE: Readonly<Record<Step, string>> = {
   release: 'gives the lock back',
   fail: 'tells the platform why there will be no machine',
   destroy: 'removes the machine',
+  prune: 'removes a second machine that a late answer left',
   terminate: 'tells the platform that the machine is gone',
   stop: 'turns the machine off',
   start: 'turns the machine on',

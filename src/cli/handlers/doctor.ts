@@ -96,7 +96,8 @@ function problemFinding(problem: ConfigProblem): Finding {
     level: 'fail',
     code: 'config.problem',
     title: formatProblem(problem),
-    remedy: 'Correct the file, then look again: dc-agent config check',
+    // Without a line it is about the whole file, and the problem itself says what to do.
+    ...(problem.line === 0 ? {} : { remedy: 'Correct the file, then look again: dc-agent config check' }),
   };
 }
 

@@ -26,9 +26,8 @@ export async function prepareFile(path: string, draft: string, existing: 'replac
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o755 });
     await access(dirname(path), constants.W_OK);
-    await writeSynced(temporary, draft);
+    await writeOrRemove(temporary, draft);
   } catch (cause) {
-    await rm(temporary, { force: true });
     throw new Failure({
       what: `${path} cannot be written`,
       next: 'Run the command as root, or choose another place with --output. The token is not spent.',
@@ -61,6 +60,15 @@ async function keepOld(path: string): Promise<string> {
   }
 }
 
+async function writeOrRemove(path: string, text: string): Promise<void> {
+  try {
+    await writeSynced(path, text);
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  }
+}
+
 async function writeSynced(path: string, text: string): Promise<void> {
   const file = await open(path, 'w', 0o600);
   try {
@@ -85,7 +93,9 @@ async function exists(path: string): Promise<boolean> {
     await stat(path);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    // ENOTDIR: a part of the path is a file, which making the directory will say better.
+    const absent = error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+    if (absent) return false;
     throw error;
   }
 }
