@@ -51,10 +51,12 @@ export async function converge<T>(
     }
     const last = 'ask' in next ? asked.get(next.ask) : undefined;
     if ('ask' in next && (last === undefined || now - last >= ASK_AGAIN_MS)) {
-      asked.set(next.ask, now);
       const accepted = await next.act(signal);
-      // Read again at once: what took no time needs no pause.
-      if (accepted === 'accepted') continue;
+      if (accepted === 'accepted') {
+        asked.set(next.ask, now);
+        // Read again at once: what took no time needs no pause.
+        continue;
+      }
     }
     await pause(clock, pauseMs, signal);
     pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 1.5);

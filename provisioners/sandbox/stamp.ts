@@ -44,7 +44,7 @@ export function toInstance(machine: Machine, stamp: OwnerStamp): Instance {
     power: POWER[machine.state] ?? 'unknown',
     additionalDetails: 'This is a simulated machine: it accepts your SSH login and knows a handful of commands.',
     ...(machine.ssh ? { ipv4: machine.ssh.host, ssh: { ...machine.ssh, user: 'root' } } : {}),
-    ...(machine.uptime_ms == null ? {} : { uptimeMs: machine.uptime_ms }),
+    ...(machine.uptime_ms === undefined || machine.uptime_ms === null ? {} : { uptimeMs: machine.uptime_ms }),
   };
 }
 

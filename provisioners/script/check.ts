@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import { type CallContext, type Finding, isProvisionerError } from '../../src/provisioner/index.ts';
+import { type CallContext, type Finding, isProvisionerError, ProvisionerError } from '../../src/provisioner/index.ts';
 import type { Backend } from './backend.ts';
 import { listMachines } from './ownership.ts';
 
@@ -18,6 +18,14 @@ export async function checkScripts(backend: Backend, ctx: CallContext): Promise<
     findings.push(await checkList(backend, ctx));
   }
   return findings;
+}
+
+/** As long as a required script is missing no contract is taken: making a machine that cannot be removed helps nobody. */
+export async function assertRunnable({ settings, target }: Backend): Promise<void> {
+  for (const name of REQUIRED) {
+    const { level, title } = await checkFile(name, settings[name]);
+    if (level === 'fail') throw new ProvisionerError('config', `Target ${target}: ${title}`);
+  }
 }
 
 const ABSENT: Record<(typeof OPTIONAL)[number], Finding> = {

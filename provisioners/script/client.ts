@@ -84,16 +84,18 @@ function provisionOrder(order: MachineOrder, operation: OperationId): object {
 }
 
 function read(action: Action, target: string, { end, stdout, stderr }: RunResult): Reply {
-  const said = excerpt(stderr.text);
+  const said = excerpt(stderr.bytes.toString('utf8'));
   const what = (text: string): string =>
     `The ${EXECUTABLE[action]} script of target ${target} (${action}) ${text}${said === '' ? '' : `; it wrote: ${said}`}`;
 
   if (end.how === 'not-started') {
     const kind = PASSING.has(end.code) ? 'retry' : 'config';
-    const error = new ProvisionerError(kind, what(`could not be started (${end.code})`), { cause: end.cause });
+    const error = new ProvisionerError(kind, what(`could not be started (${end.code}${NOT_STARTED[end.code] ?? ''})`), {
+      cause: end.cause,
+    });
     return { ok: false, error, outcome: 'never-ran' };
   }
-  const parsed = stdout.cut ? { ok: false as const, problem: 'it printed over 1 MiB' } : parseAnswer(stdout.text);
+  const parsed = stdout.cut ? { ok: false as const, problem: 'it printed over 1 MiB' } : parseAnswer(stdout.bytes);
   const told = parsed.ok ? parsed.answer.instance?.external_id : parsed.externalId;
   const unclear = (text: string): Reply => ({
     ok: false,
@@ -116,6 +118,13 @@ function read(action: Action, target: string, { end, stdout, stderr }: RunResult
   );
   return { ok: false, error, outcome: 'refused', ...(told === undefined ? {} : { externalId: told }) };
 }
+
+const NOT_STARTED: Readonly<Record<string, string>> = {
+  ABORTED: ': the call was cancelled before',
+  EACCES: ": it is not executable for the agent's user",
+  ENOENT: ': the file, or the interpreter that its first line names, does not exist',
+  ENOEXEC: ': it is not a program for this machine',
+};
 
 const CUT_SHORT: Record<Exclude<RunEnd['how'], 'exit' | 'not-started'>, (end: RunEnd) => string> = {
   'time-limit': () => 'was killed at its time limit',

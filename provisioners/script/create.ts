@@ -7,8 +7,9 @@ import {
 } from '../../src/provisioner/index.ts';
 import type { Backend } from './backend.ts';
 import type { Reply } from './client.ts';
+import { describeMachine, requireMachine } from './describe.ts';
 import { toInstance } from './instance.ts';
-import { assertOurs, HANDLE, listMachines } from './ownership.ts';
+import { assertOurs, HANDLE, incompleteList, listMachines, machinesOf } from './ownership.ts';
 import type { WireInstance } from './wire.ts';
 
 /**
@@ -18,19 +19,62 @@ import type { WireInstance } from './wire.ts';
  * 3. run provision, with the same operation id each time, so that the script itself can recognise the attempt.
  */
 export async function createMachine(backend: Backend, order: MachineOrder, op: Operation): Promise<Instance> {
-  const remembered = op.handles[HANDLE.externalId];
+  const earlier = await earlierMachine(backend, order, op);
+  return earlier === undefined ? provision(backend, order, op) : finished(backend, order, earlier);
+}
+
+/** The finished machine of an earlier attempt; undefined when provision has to be run. */
+async function earlierMachine(backend: Backend, order: MachineOrder, op: Operation): Promise<WireInstance | undefined> {
+  const attempt = op.handles[HANDLE.attempt];
+  // What a failed run has left is no machine to hand over; provision gets the same operation again.
+  if (attempt === 'failed') return undefined;
+  const remembered = op.handles[HANDLE.externalId] as ExternalId | undefined;
   if (remembered !== undefined) {
-    const reply = await backend.client.request('get_instance', remembered, op);
-    if (reply.ok) return finished(backend, order, instanceOf(reply.answer.instance, 'retry'));
-    if (reply.outcome !== 'refused') throw reply.error;
-    op.log.info({ externalId: remembered }, 'script does not know the remembered machine');
+    const described = await describeMachine(backend, remembered, order.stamp.contract, op);
+    if (described.state === 'found') return switchedOn(backend, order, described.wire, op);
+    op.log.info({ externalId: remembered }, 'script does not show the remembered machine');
   }
-  const uncertain = remembered !== undefined || op.outcomeUnknown || op.handles[HANDLE.attempt] === 'begun';
-  if (uncertain && backend.settings.list !== undefined) {
-    const adopted = await adopt(backend, order, op);
-    if (adopted !== undefined) return adopted;
+  const uncertain = remembered !== undefined || op.outcomeUnknown || attempt === 'begun';
+  if (!uncertain || backend.settings.list === undefined) return undefined;
+  return adopt(backend, order, op);
+}
+
+/** The machine that the list shows for this operation; undefined when a complete list shows none, or only an unfinished one. */
+async function adopt(backend: Backend, order: MachineOrder, op: Operation): Promise<WireInstance | undefined> {
+  const listing = await listMachines(backend, op);
+  const found = machinesOf({ stamp: order.stamp, handles: op.handles }, listing);
+  const machine = found.find(({ stamp }) => stamp.operation === op.id) ?? found[0];
+  if (machine === undefined) {
+    if (listing.complete) return undefined;
+    throw incompleteList();
   }
-  return provision(backend, order, op);
+  if (found.length > 1) op.log.warn({ machines: found.length }, 'contract has several machines, took one');
+  await op.remember(HANDLE.externalId, machine.externalId);
+  const described = await describeMachine(backend, machine.externalId, order.stamp.contract, op);
+  if (described.state === 'found') {
+    return switchedOn(backend, order, { ...described.wire, status: described.wire.status ?? asStatus(machine) }, op);
+  }
+  // A script that keeps operation ids recognises this one and finishes it; any other would make a second machine.
+  if (machine.stamp.operation === op.id) return undefined;
+  if (described.state === 'refused') throw described.error;
+  throw new ProvisionerError('retry', `The list shows machine ${machine.externalId}, get_instance does not.`);
+}
+
+function asStatus({ power }: Instance): 'running' | 'stopped' | undefined {
+  return power === 'running' || power === 'stopped' ? power : undefined;
+}
+
+async function switchedOn(
+  backend: Backend,
+  order: MachineOrder,
+  wire: WireInstance,
+  op: Operation,
+): Promise<WireInstance> {
+  if (wire.status !== 'stopped' || backend.settings.start === undefined) return wire;
+  const id = wire.external_id as ExternalId;
+  const started = await backend.client.request('start', id, op);
+  if (!started.ok) throw started.error;
+  return requireMachine(backend, id, order.stamp.contract, op);
 }
 
 async function provision(backend: Backend, order: MachineOrder, op: Operation): Promise<Instance> {
@@ -39,48 +83,19 @@ async function provision(backend: Backend, order: MachineOrder, op: Operation): 
   const reply = await backend.client.provision(order, op.id, op);
   await rememberOutcome(reply, before, op);
   if (!reply.ok) throw reply.error;
-  return finished(backend, order, instanceOf(reply.answer.instance, 'unknown-outcome'));
+  const { instance } = reply.answer;
+  if (instance) return finished(backend, order, instance);
+  throw new ProvisionerError('unknown-outcome', 'The provision script said success without an "instance".');
 }
 
 async function rememberOutcome(reply: Reply, before: string | undefined, op: Operation): Promise<void> {
   const externalId = reply.ok ? reply.answer.instance?.external_id : reply.externalId;
   if (externalId !== undefined) await op.remember(HANDLE.externalId, externalId);
-  if (reply.ok || reply.outcome === 'unknown') return;
+  if (reply.ok) {
+    if (externalId !== undefined) await op.remember(HANDLE.attempt, 'made');
+  } else if (reply.outcome === 'refused') await op.remember(HANDLE.attempt, 'failed');
   // A script that never ran this time may have run an earlier time.
-  await op.remember(HANDLE.attempt, reply.outcome === 'never-ran' ? (before ?? 'settled') : 'settled');
-}
-
-/** The machine that the list shows for this contract; undefined when a complete list shows none. */
-async function adopt(backend: Backend, order: MachineOrder, op: Operation): Promise<Instance | undefined> {
-  const listing = await listMachines(backend, op);
-  const candidates = listing.instances.filter(({ stamp }) => stamp.contract === order.stamp.contract);
-  const found = candidates.find(({ stamp }) => stamp.operation === op.id) ?? candidates[0];
-  if (found === undefined) {
-    if (listing.complete) return undefined;
-    throw new ProvisionerError(
-      'unknown-outcome',
-      'The list is incomplete: an earlier attempt may have made a machine.',
-    );
-  }
-  if (candidates.length > 1) op.log.warn({ machines: candidates.length }, 'contract has several machines, took one');
-  await op.remember(HANDLE.externalId, found.externalId);
-  if (found.power === 'stopped' && backend.settings.start !== undefined) {
-    const started = await backend.client.request('start', found.externalId, op);
-    if (!started.ok) throw started.error;
-  }
-  return finished(backend, order, await fetchMachine(backend, found.externalId, op));
-}
-
-/** The script's own description of a machine that is known to exist. */
-export async function fetchMachine(backend: Backend, id: ExternalId, op: Operation): Promise<WireInstance> {
-  const reply = await backend.client.request('get_instance', id, op);
-  if (!reply.ok) throw reply.error;
-  return instanceOf(reply.answer.instance, 'retry');
-}
-
-function instanceOf(wire: WireInstance | null | undefined, otherwise: 'retry' | 'unknown-outcome'): WireInstance {
-  if (wire) return wire;
-  throw new ProvisionerError(otherwise, 'The provision script said success without an "instance".');
+  else if (reply.outcome === 'never-ran') await op.remember(HANDLE.attempt, before ?? 'unbegun');
 }
 
 /** A backend may need time to find an address. Its machine is remembered by then, so the next attempt only asks again. */

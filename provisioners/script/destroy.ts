@@ -1,14 +1,7 @@
-import {
-  type ExternalId,
-  type Instance,
-  type Operation,
-  type OwnedRef,
-  ProvisionerError,
-} from '../../src/provisioner/index.ts';
+import { type ExternalId, type Operation, type OwnedRef, ProvisionerError } from '../../src/provisioner/index.ts';
 import type { Backend } from './backend.ts';
-import { fetchMachine } from './create.ts';
-import { toInstance } from './instance.ts';
-import { assertOurs, HANDLE, knownExternalId, listMachines, machinesOf } from './ownership.ts';
+import { describeMachine } from './describe.ts';
+import { HANDLE, incompleteList, knownExternalId, listMachines, machinesOf, notOurs } from './ownership.ts';
 
 /**
  * Removes what was made for this reference. With a list, the list says what that is, and afterwards that it is gone. Without one
@@ -18,40 +11,42 @@ export async function destroyMachine(backend: Backend, ref: OwnedRef, op: Operat
   if (backend.settings.list === undefined) return destroyByWord(backend, ref, op);
   const listing = await listMachines(backend, op);
   const machines = machinesOf(ref, listing);
-  if (machines.length === 0 && !listing.complete) throw incomplete();
+  if (machines.length === 0 && !listing.complete) throw incompleteList();
   for (const { externalId } of machines) await terminate(backend, externalId, op);
   if (machines.length === 0) return;
 
   const after = await listMachines(backend, op);
-  const left = machinesOf(ref, after);
-  if (left.length > 0)
-    throw new ProvisionerError('retry', `Terminate succeeded but machine ${left[0]?.externalId} is still listed.`);
-  if (!after.complete) throw incomplete();
+  const [left] = machinesOf(ref, after);
+  if (left !== undefined) throw stillThere(left.externalId);
+  if (!after.complete) throw incompleteList();
 }
 
-/** Powers a machine of ours off or on, once the list (where there is one) says that it is ours. */
-export async function power(
-  backend: Backend,
-  action: 'start' | 'stop',
-  ref: OwnedRef,
-  op: Operation,
-): Promise<ExternalId> {
-  const id = await findOurs(backend, ref, op);
-  const reply = await backend.client.request(action, id, op);
-  if (!reply.ok) throw reply.error;
-  return id;
-}
-
-export async function startMachine(backend: Backend, ref: OwnedRef, op: Operation): Promise<Instance> {
-  const id = await power(backend, 'start', ref, op);
-  const wire = await fetchMachine(backend, id, op);
-  assertOurs(wire.contract_id, ref.stamp.contract);
-  return toInstance(wire, ref.stamp, 'running', backend.settings);
+/** Removes a second machine of the same operation. Only a list that tells operations can show that it is one. */
+export async function removeTwin(backend: Backend, twin: ExternalId, keep: OwnedRef, op: Operation): Promise<void> {
+  if (twin === knownExternalId(keep)) throw new ProvisionerError('not-ours', `Machine ${twin} is the one to keep.`);
+  const listing = await listMachines(backend, op);
+  const found = listing.instances.find(({ externalId }) => externalId === twin);
+  if (found === undefined) {
+    if (listing.strangers.has(twin)) throw notOurs(keep.stamp);
+    if (!listing.complete) throw incompleteList();
+    return;
+  }
+  const { contract, operation } = found.stamp;
+  if (contract !== keep.stamp.contract || operation !== keep.stamp.operation) throw notOurs(keep.stamp);
+  await terminate(backend, twin, op);
+  const after = await listMachines(backend, op);
+  if (after.instances.some(({ externalId }) => externalId === twin)) throw stillThere(twin);
+  if (!after.complete) throw incompleteList();
 }
 
 async function destroyByWord(backend: Backend, ref: OwnedRef, op: Operation): Promise<void> {
   const id = knownExternalId(ref);
-  if (id !== undefined) return terminate(backend, id, op);
+  if (id !== undefined) {
+    const described = await describeMachine(backend, id, ref.stamp.contract, op);
+    if (described.state === 'refused') throw described.error;
+    // Also when there is no machine any more: an earlier run may have been cut off before it had cleaned up behind it.
+    return terminate(backend, id, op);
+  }
   if (ref.handles[HANDLE.attempt] !== 'begun') return;
   throw new ProvisionerError(
     'unknown-outcome',
@@ -66,20 +61,6 @@ async function terminate(backend: Backend, id: ExternalId, op: Operation): Promi
   if (!reply.ok) throw reply.error;
 }
 
-async function findOurs(backend: Backend, ref: OwnedRef, op: Operation): Promise<ExternalId> {
-  if (backend.settings.list === undefined) {
-    const id = knownExternalId(ref);
-    if (id === undefined) throw new ProvisionerError('retry', 'The external id of this machine is not known.');
-    return id;
-  }
-  const listing = await listMachines(backend, op);
-  const machines = machinesOf(ref, listing);
-  const machine = machines.find(({ externalId }) => externalId === knownExternalId(ref)) ?? machines[0];
-  if (machine !== undefined) return machine.externalId;
-  if (!listing.complete) throw incomplete();
-  throw new ProvisionerError('not-ours', `The list shows no machine for contract ${ref.stamp.contract}.`);
-}
-
-function incomplete(): ProvisionerError {
-  return new ProvisionerError('retry', 'The list is incomplete, so it does not prove what is there.');
+function stillThere(id: ExternalId): ProvisionerError {
+  return new ProvisionerError('retry', `Terminate succeeded but machine ${id} is still listed.`);
 }

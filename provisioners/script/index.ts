@@ -3,7 +3,7 @@ import { type ScriptSettings, scriptSettings } from './schema.ts';
 
 export { type ScriptSettings, scriptSettings } from './schema.ts';
 
-/** Drives any backend through the operator's own executables; the protocol is in README.md beside this file. */
+/** Drives any backend through the operator's own executables; the protocol is in docs/script.md. */
 export const scriptPlugin: ProvisionerPlugin<ScriptSettings> = {
   type: 'script',
   apiVersion: PLUGIN_API_VERSION,

@@ -23,7 +23,7 @@ export function toInstance(
   const ipv4 = first !== undefined && !isIPv6(first) ? first : undefined;
   const ipv6 = wire.ipv6_address || (first !== undefined && isIPv6(first) ? first : undefined);
   const host = ipv4 ?? ipv6;
-  const details = toDetails(wire.additional_details);
+  const details = wire.additional_details;
   return {
     externalId: wire.external_id as ExternalId,
     stamp,
@@ -45,11 +45,4 @@ export function fromListed(listed: WireListed, agent: AgentId): Instance | undef
   if (contract === undefined) return undefined;
   const operation = (listed.operation ?? '') as OperationId;
   return { externalId: listed.externalId as ExternalId, stamp: { agent, contract, operation }, power: listed.status };
-}
-
-/** The reference allowed any JSON here; tenants see text. */
-function toDetails(details: unknown): string | undefined {
-  if (details === undefined || details === null || details === '') return undefined;
-  const text = typeof details === 'string' ? details : JSON.stringify(details);
-  return text.slice(0, 4096);
 }

@@ -1,23 +1,24 @@
-import type { CallContext, Instance, Observed, OwnedRef } from '../../src/provisioner/index.ts';
+import type { CallContext, ExternalId, Instance, Observed, OwnedRef } from '../../src/provisioner/index.ts';
 import type { Backend } from './backend.ts';
+import { describeMachine } from './describe.ts';
+import { excerpt } from './excerpt.ts';
 import { toInstance } from './instance.ts';
-import { assertOurs, knownExternalId, listMachines, machinesOf } from './ownership.ts';
+import { knownExternalId, listMachines, machinesOf } from './ownership.ts';
 
 /**
- * The present truth about one machine: what get_instance says, and its health. A script that refuses to describe a machine may be
- * broken, so absence is believed only from a complete list.
+ * The present truth about one machine: what get_instance says, and its health. Absence is believed only from a complete list, and
+ * where there is no list, from get_instance in the one form that means it.
  */
 export async function observeMachine(backend: Backend, ref: OwnedRef, ctx: CallContext): Promise<Observed> {
   const id = knownExternalId(ref);
   if (id === undefined) return fromList(backend, ref, ctx, 'its external id is not known');
-  const reply = await backend.client.request('get_instance', id, ctx);
-  if (!reply.ok) {
-    if (reply.outcome !== 'refused') throw reply.error;
-    return fromList(backend, ref, ctx, reply.error.message);
+  const described = await describeMachine(backend, id, ref.stamp.contract, ctx);
+  if (described.state === 'refused') return fromList(backend, ref, ctx, described.error.message);
+  if (described.state === 'none') {
+    if (backend.settings.list === undefined) return { state: 'absent' };
+    return fromList(backend, ref, ctx, 'get_instance shows no such machine');
   }
-  const { instance: wire } = reply.answer;
-  if (!wire) return { state: 'unknown', why: 'get_instance said success without an "instance"' };
-  assertOurs(wire.contract_id, ref.stamp.contract);
+  const { wire } = described;
   // A stopped machine cannot be healthy, and asking may take a whole time limit.
   if (wire.status === 'stopped') return present(toInstance(wire, ref.stamp, 'stopped', backend.settings));
   const health = await healthOf(backend, id, ctx);
@@ -34,7 +35,7 @@ interface Health {
 }
 
 /** No verdict leaves the power state unknown: the machine is there, and nobody knows how it is. */
-async function healthOf(backend: Backend, id: string, ctx: CallContext): Promise<Health> {
+async function healthOf(backend: Backend, id: ExternalId, ctx: CallContext): Promise<Health> {
   const reply = await backend.client.request('health_check', id, ctx);
   if (!reply.ok) {
     if (ctx.signal.aborted) throw reply.error;
@@ -42,7 +43,7 @@ async function healthOf(backend: Backend, id: string, ctx: CallContext): Promise
     return { power: 'unknown' };
   }
   const { health } = reply.answer;
-  if (health?.status === 'unhealthy') return { power: 'unknown', unhealthy: health.reason.slice(0, 500) };
+  if (health?.status === 'unhealthy') return { power: 'unknown', unhealthy: excerpt(health.reason) };
   if (health?.status !== 'healthy') return { power: 'unknown' };
   const seconds = health.uptime_seconds;
   return { power: 'running', ...(typeof seconds === 'number' ? { uptime: { uptimeMs: seconds * 1000 } } : {}) };

@@ -5,6 +5,7 @@ import {
   type Instance,
   type Listing,
   type OwnedRef,
+  type OwnerStamp,
   ProvisionerError,
   parseContractId,
 } from '../../src/provisioner/index.ts';
@@ -15,52 +16,70 @@ import { readListed } from './wire.ts';
 /** What `create` remembers. */
 export const HANDLE = {
   externalId: 'external_id',
-  /** `begun`: a provision run was started and its outcome is not known. `settled`: it is. */
+  /** `begun`: a provision run was started and its outcome is not known. `made`, `failed`: the script told it. `unbegun`: none ever ran. */
   attempt: 'attempt',
 } as const;
+
+export interface ScriptListing extends Listing {
+  /** What the list shows as belonging to no contract. */
+  readonly strangers: ReadonlySet<ExternalId>;
+}
 
 export function knownExternalId(ref: OwnedRef): ExternalId | undefined {
   return ref.externalId ?? (ref.handles[HANDLE.externalId] as ExternalId | undefined);
 }
 
 /** Every machine of ours. Throws when the script fails; an answer without a list is a failure and not an empty list. */
-export async function listMachines({ client, agent }: Backend, ctx: CallContext): Promise<Listing> {
+export async function listMachines({ client, agent }: Backend, ctx: CallContext): Promise<ScriptListing> {
   const reply = await client.request('list', undefined, ctx);
   if (!reply.ok) throw reply.error;
   if (!reply.answer.instances) throw new ProvisionerError('retry', 'The list script answered without "instances".');
   const { listed, malformed } = readListed(reply.answer.instances);
   const instances: Instance[] = [];
-  let foreign = 0;
+  const strangers = new Set<ExternalId>();
+  let unreadable = 0;
   for (const entry of listed) {
     const instance = fromListed(entry, agent);
     if (instance !== undefined) instances.push(instance);
-    // No contract at all is a machine that is not for us; one that cannot be read might be ours.
-    else if (entry.contract !== undefined) foreign += 1;
+    else if (entry.contract === undefined) strangers.add(entry.externalId as ExternalId);
+    // A contract that cannot be read might be ours.
+    else unreadable += 1;
   }
-  if (malformed + foreign > 0) ctx.log.warn({ malformed, unreadable: foreign }, 'list script returned broken entries');
-  return { complete: malformed + foreign === 0, instances };
+  const broken = malformed + unreadable;
+  if (broken > 0) ctx.log.warn({ malformed, unreadable }, 'list script returned broken entries');
+  return { complete: broken === 0 && reply.answer.complete !== false, instances, strangers };
 }
 
 /**
- * Which machines the list says belong to this reference. A machine under our external id that carries another contract is not ours,
- * whatever the ledger remembers: the id was given away again.
+ * Which machines the list says belong to this reference. A machine under our external id that carries another stamp, or none, is not
+ * ours, whatever the ledger remembers: the id was given away again.
  */
-export function machinesOf(ref: OwnedRef, listing: Listing): Instance[] {
+export function machinesOf(ref: OwnedRef, listing: ScriptListing): Instance[] {
   const id = knownExternalId(ref);
-  const byId = listing.instances.find((instance) => instance.externalId === id);
-  if (byId !== undefined && byId.stamp.contract !== ref.stamp.contract) throw notOurs(ref.stamp.contract);
-  return listing.instances.filter(
-    ({ externalId, stamp }) =>
-      stamp.contract === ref.stamp.contract &&
-      (externalId === id || stamp.operation === '' || stamp.operation === ref.stamp.operation),
+  if (id !== undefined) {
+    const byId = listing.instances.find(({ externalId }) => externalId === id);
+    if (listing.strangers.has(id) || (byId && !carries(byId.stamp, ref.stamp))) throw notOurs(ref.stamp);
+  }
+  return listing.instances.filter(({ stamp }) => carries(stamp, ref.stamp));
+}
+
+/** A list need not tell operations; one that is told must be ours. */
+function carries(told: OwnerStamp, ours: OwnerStamp): boolean {
+  return told.contract === ours.contract && (told.operation === '' || told.operation === ours.operation);
+}
+
+/** `get_instance` need not tell the contract; when it does, it must be ours. `null` says that the machine belongs to none. */
+export function assertOurs(told: string | null | undefined, contract: ContractId): void {
+  if (told !== undefined && parseContractId(told) !== contract) throw notOurs({ contract });
+}
+
+export function notOurs({ contract }: Pick<OwnerStamp, 'contract'>): ProvisionerError {
+  return new ProvisionerError(
+    'not-ours',
+    `The machine under this external id does not carry the stamp of ${contract}.`,
   );
 }
 
-/** `get_instance` need not tell the contract; when it does, it must be ours. */
-export function assertOurs(told: string | null | undefined, contract: ContractId): void {
-  if (told && parseContractId(told) !== contract) throw notOurs(contract);
-}
-
-function notOurs(contract: ContractId): ProvisionerError {
-  return new ProvisionerError('not-ours', `The machine under this external id does not carry contract ${contract}.`);
+export function incompleteList(): ProvisionerError {
+  return new ProvisionerError('retry', 'The list is incomplete, so it does not prove what is there.');
 }

@@ -1,12 +1,24 @@
-import type { PluginDeps, Provisioner } from '../../src/provisioner/index.ts';
+import type { Inventory, PluginDeps, Provisioner } from '../../src/provisioner/index.ts';
 import type { Backend } from './backend.ts';
-import { checkScripts } from './check.ts';
+import { assertRunnable, checkScripts } from './check.ts';
 import { scriptClient } from './client.ts';
 import { createMachine } from './create.ts';
-import { destroyMachine, power, startMachine } from './destroy.ts';
+import { destroyMachine, removeTwin } from './destroy.ts';
 import { observeMachine } from './observe.ts';
 import { listMachines } from './ownership.ts';
+import { startMachine, stopMachine } from './power.ts';
 import type { ScriptSettings } from './schema.ts';
+
+/** The protocol has no question for it: nothing is claimed, and admission takes no total memory as "not known". */
+const NOTHING_KNOWN: Inventory = {
+  cpuCores: 0,
+  cpuThreads: 0,
+  memoryTotalMb: 0,
+  memoryFreeMb: 0,
+  storages: [],
+  templates: [],
+  gpus: [],
+};
 
 /** A backend made of the operator's own executables. What has no executable is not supported, and its method is absent. */
 export function openScript(settings: ScriptSettings, deps: PluginDeps): Provisioner {
@@ -15,22 +27,19 @@ export function openScript(settings: ScriptSettings, deps: PluginDeps): Provisio
   const provisioner: Provisioner = {
     capabilities: { readiness: settings.ready_check },
     check: (ctx) => checkScripts(backend, ctx),
-    // The protocol has no question for it: nothing is claimed, and admission takes no total memory as "not known".
-    inventory: async () => ({
-      cpuCores: 0,
-      cpuThreads: 0,
-      memoryTotalMb: 0,
-      memoryFreeMb: 0,
-      storages: [],
-      templates: [],
-      gpus: [],
-    }),
+    async inventory() {
+      await assertRunnable(backend);
+      return NOTHING_KNOWN;
+    },
     create: (order, op) => createMachine(backend, order, op),
     observe: (ref, ctx) => observeMachine(backend, ref, ctx),
     destroy: (ref, op) => destroyMachine(backend, ref, op),
   };
-  if (settings.list !== undefined) provisioner.list = (ctx) => listMachines(backend, ctx);
+  if (settings.list !== undefined) {
+    provisioner.list = (ctx) => listMachines(backend, ctx);
+    provisioner.removeTwin = (twin, keep, op) => removeTwin(backend, twin, keep, op);
+  }
   if (settings.start !== undefined) provisioner.start = (ref, op) => startMachine(backend, ref, op);
-  if (settings.stop !== undefined) provisioner.stop = async (ref, op) => void (await power(backend, 'stop', ref, op));
+  if (settings.stop !== undefined) provisioner.stop = (ref, op) => stopMachine(backend, ref, op);
   return provisioner;
 }

@@ -30,7 +30,7 @@ export interface RunResult {
 
 export interface Captured {
   /** The first MiB. */
-  readonly text: string;
+  readonly bytes: Buffer;
   /** True when there was more. */
   readonly cut: boolean;
 }
@@ -86,7 +86,7 @@ const KILL_GRACE_MS = 2000;
 const ALWAYS_PASSED = ['PATH', 'HOME', 'LANG', 'TZ'];
 
 function notStarted(code: string, cause?: unknown): RunResult {
-  const empty = { text: '', cut: false };
+  const empty = { bytes: Buffer.alloc(0), cut: false };
   return { end: { how: 'not-started', code, ...(cause === undefined ? {} : { cause }) }, stdout: empty, stderr: empty };
 }
 
@@ -114,7 +114,7 @@ function capture(stream: Readable): Capture {
   const chunks: Buffer[] = [];
   const state: Capture = {
     seen: 0,
-    captured: () => ({ text: Buffer.concat(chunks).toString('utf8'), cut: state.seen > CAPTURE_BYTES }),
+    captured: () => ({ bytes: Buffer.concat(chunks), cut: state.seen > CAPTURE_BYTES }),
   };
   stream.on('data', (chunk: Buffer) => {
     const room = CAPTURE_BYTES - state.seen;

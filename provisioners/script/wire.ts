@@ -17,10 +17,12 @@ export type Parsed =
   | { readonly ok: false; readonly problem: string; readonly externalId?: string };
 
 /** Reads one answer. `problem` names the place and the kind of a mistake, never the text: it may hold a password. */
-export function parseAnswer(text: string): Parsed {
+export function parseAnswer(bytes: Uint8Array): Parsed {
+  const text = decode(bytes);
+  if (text === undefined) return { ok: false, problem: 'the output is not UTF-8' };
   let json: unknown;
   try {
-    json = JSON.parse(text.replace(/^\uFEFF/, ''));
+    json = JSON.parse(text);
   } catch {
     // The engine's message quotes its input, so it is not passed on.
     return { ok: false, problem: text.trim() === '' ? 'nothing was printed' : 'the output is not one JSON object' };
@@ -32,6 +34,15 @@ export function parseAnswer(text: string): Parsed {
   const problem = `${place} is not as expected (${issue?.code ?? 'unknown'})`;
   const named = z.object({ instance: z.object({ external_id: externalId }) }).safeParse(json);
   return { ok: false, problem, ...(named.success ? { externalId: named.data.instance.external_id } : {}) };
+}
+
+/** Strict, because a name or password with replaced characters would be another one. Takes off a byte order mark. */
+function decode(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Reads the entries of a list one by one, so that a broken one is counted and hides no other. */
@@ -67,16 +78,27 @@ const externalId = z.union([z.string(), z.number().int().nonnegative().transform
 const status = z.enum(['running', 'stopped', 'unknown']).catch('unknown');
 const text = z.string().nullish();
 
+/** The reference allowed any JSON here; tenants see text. */
+function toDetails(details: unknown): string | undefined {
+  if (details === undefined || details === null || details === '') return undefined;
+  try {
+    const shown = typeof details === 'string' ? details : JSON.stringify(details);
+    return shown.slice(0, 4096);
+  } catch {
+    // JSON.parse takes any depth and JSON.stringify does not. A note that nobody can read is no reason to lose the machine.
+    return undefined;
+  }
+}
+
 const instance = z.object({
   external_id: externalId,
   ip_address: z.union([z.ipv4(), z.ipv6(), z.literal('')]).nullish(),
   ipv6_address: z.union([z.ipv6(), z.literal('')]).nullish(),
   ssh_port: z.number().int().min(1).max(65_535).nullish(),
   root_password: z.string().max(1024).nullish(),
-  additional_details: z.unknown().optional(),
+  additional_details: z.unknown().transform(toDetails),
   status: z.enum(['running', 'stopped', 'unknown']).nullish().catch(undefined),
   contract_id: text,
-  operation_id: text,
 });
 
 const listEntry = z.object({ external_id: externalId, contract_id: text, operation_id: text, status });
@@ -94,6 +116,7 @@ const answer = z.object({
   instance: instance.nullish(),
   health: health.nullish(),
   instances: z.array(z.unknown()).nullish(),
+  complete: z.boolean().optional().catch(false),
   error: text.catch(undefined),
   retry_possible: z.boolean().nullish().catch(undefined),
 });

@@ -1,6 +1,7 @@
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Random } from '../../src/ports/random.ts';
-import type { Hypervisor, SandboxMachine } from './hypervisor.ts';
+import type { Hypervisor } from './hypervisor.ts';
+import type { SandboxMachine } from './machine.ts';
 
 /** What happens to a host without anybody calling its API. Ids that do not exist throw. */
 export interface Admin {
@@ -17,7 +18,18 @@ export interface Admin {
   giveIdToStranger(id: string, labels?: Record<string, string>): void;
   setLabels(id: string, labels: Record<string, string>): void;
   addTraffic(id: string, bytesIn: number, bytesOut: number): void;
+  /**
+   * The API no longer reaches this node: its machines are in no list, which says that it is incomplete, and calls about them
+   * are `unavailable`. They run on.
+   */
+  loseNode(node: string): void;
+  /** The node is back; with `rebooted` its machines are off, as after a power cut. */
+  returnNode(node: string, how?: { rebooted?: boolean }): void;
+  /** A machine like this one, labels and all, as a repeated request would make it. */
+  duplicate(id: string): string;
 }
+
+const RUNS: ReadonlySet<string> = new Set(['starting', 'running', 'stopping']);
 
 export function createAdmin(hypervisor: Hypervisor, clock: Clock, random: Random): Admin {
   let reachable = true;
@@ -74,6 +86,18 @@ export function createAdmin(hypervisor: Hypervisor, clock: Clock, random: Random
       const machine = known(id);
       machine.extraBytesIn += bytesIn;
       machine.extraBytesOut += bytesOut;
+    },
+    loseNode: (node) => hypervisor.nodes.set(node, 'lost'),
+    returnNode(node, { rebooted = false } = {}) {
+      hypervisor.nodes.set(node, 'up');
+      if (!rebooted) return;
+      for (const machine of hypervisor.machines.values()) {
+        if (machine.node === node && RUNS.has(machine.state)) hypervisor.powerOff(machine);
+      }
+    },
+    duplicate(id) {
+      const { name, labels, cpuCores, memoryMb, diskGb } = known(id);
+      return hypervisor.create({ name, labels, cpuCores, memoryMb, diskGb }, { createMs: 0 }).id;
     },
   };
 }

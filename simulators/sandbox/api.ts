@@ -46,6 +46,7 @@ export interface MachineView {
   /** Never reused, unlike the id. A changing call may name it (`?uid=`) and is refused when the id has changed hands. */
   uid: string;
   name: string;
+  node: string | null;
   labels: Readonly<Record<string, string>>;
   state: MachineState;
   failure: string | null;

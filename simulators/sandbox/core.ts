@@ -1,23 +1,14 @@
 import type { Cancel, Clock } from '../../src/ports/clock.ts';
 import type { Random } from '../../src/ports/random.ts';
 import { type Admin, createAdmin } from './admin.ts';
-import {
-  type CallName,
-  type MachineView,
-  type SandboxAnswer,
-  type SandboxErrorCode,
-  SandboxRefusal,
-  type SandboxRequest,
-} from './api.ts';
+import { answer, LOST, obey, refusal } from './answers.ts';
+import { type CallName, type MachineView, type SandboxAnswer, SandboxRefusal, type SandboxRequest } from './api.ts';
 import { createFaults, type Fault, type Faults } from './faults.ts';
-import {
-  createHypervisor,
-  DEFAULT_OPTIONS,
-  type Hypervisor,
-  type HypervisorOptions,
-  type SandboxMachine,
-} from './hypervisor.ts';
+import { createHypervisor, type Hypervisor } from './hypervisor.ts';
+import type { SandboxMachine } from './machine.ts';
+import { DEFAULT_OPTIONS, type HypervisorOptions } from './options.ts';
 import { readConfig, readLabelFilter, readOrder } from './requests.ts';
+import { type Route, readRoute } from './routes.ts';
 import { restoreState, type SandboxState, saveState } from './state.ts';
 
 export interface SandboxCoreInput {
@@ -97,7 +88,7 @@ export function createSandboxCore({ clock, random, options = {}, chaos }: Sandbo
       case 'inventory':
         return answer(200, inventory(hypervisor, settings));
       case 'traffic':
-        return answer(200, { machines: [...hypervisor.machines.values()].map((machine) => trafficRow(machine)) });
+        return answer(200, { machines: inSight().map((machine) => trafficRow(machine)) });
       default:
     }
     const machine = find(route);
@@ -107,12 +98,16 @@ export function createSandboxCore({ clock, random, options = {}, chaos }: Sandbo
       if (route.call === 'stop') hypervisor.stop(machine);
       if (route.call === 'delete') hypervisor.delete(machine);
     }
-    return answer(route.call === 'get' || route.call === 'configure' ? 200 : 202, hypervisor.view(machine));
+    const view = seenThrough(fault, hypervisor.view(machine));
+    return answer(route.call === 'get' || route.call === 'configure' ? 200 : 202, view);
   }
 
   function find(route: Route): SandboxMachine {
     const machine = hypervisor.machines.get(route.machine ?? '');
     if (!machine) throw new SandboxRefusal('no_such_machine', `there is no machine ${route.machine}`);
+    if (!hypervisor.nodes.isUp(machine.node)) {
+      throw new SandboxRefusal('unavailable', `the node of machine ${machine.id} does not answer`);
+    }
     const uid = route.query.get('uid');
     if (uid !== null && uid !== machine.uid) {
       throw new SandboxRefusal('not_that_machine', `machine ${machine.id} is no longer the one with that uid`);
@@ -120,16 +115,23 @@ export function createSandboxCore({ clock, random, options = {}, chaos }: Sandbo
     return machine;
   }
 
+  function inSight(): SandboxMachine[] {
+    const { nodes, machines } = hypervisor;
+    return [...machines.values()].filter(({ node }) => nodes.isUp(node));
+  }
+
   function list(route: Route, fault: Fault | undefined): SandboxAnswer {
     const stale = listBefore;
-    listBefore = [...hypervisor.machines.values()].map((machine) => hypervisor.view(machine));
+    listBefore = inSight().map((machine) => hypervisor.view(machine));
     const wanted = readLabelFilter(route.query);
-    const seen = fault?.kind === 'list-stale' ? stale : fault?.kind === 'list-empty' ? [] : listBefore;
+    const shown = fault?.kind === 'list-stale' ? stale : fault?.kind === 'list-empty' ? [] : listBefore;
+    const seen = shown.map((view) => seenThrough(fault, view));
     const matching = wanted.length === 0 ? seen : seen.filter((view) => wanted.every(([k, v]) => view.labels[k] === v));
     if (fault?.kind === 'list-partial') {
       return answer(200, { complete: false, machines: matching.slice(0, Math.floor(matching.length / 2)) });
     }
-    return answer(200, { complete: true, machines: matching });
+    const complete = hypervisor.nodes.allUp() || fault?.kind === 'list-empty';
+    return answer(200, { complete, machines: matching });
   }
 
   function trafficRow(machine: SandboxMachine): object {
@@ -177,45 +179,8 @@ export function createSandboxCore({ clock, random, options = {}, chaos }: Sandbo
   };
 }
 
-const LOST: SandboxAnswer = { status: 0, headers: {}, body: '', delivery: 'drop', delayMs: 0 };
-
-/** Wraps the processing of one call in what the fault does to it. */
-function obey(fault: Fault | undefined, run: () => SandboxAnswer): SandboxAnswer {
-  switch (fault?.kind) {
-    case 'refuse':
-      return { ...LOST, delivery: 'refuse' };
-    case 'drop-before':
-      return LOST;
-    case 'drop-after':
-      return { ...run(), delivery: 'drop' };
-    case 'truncate':
-      return { ...run(), delivery: 'truncate' };
-    case 'hang':
-      return { ...run(), delivery: 'hang' };
-    case 'garbage':
-      return { ...run(), body: '<html>It works!</html>', headers: { 'content-type': 'text/html' } };
-    case 'delay':
-      if (fault.at === 'before') return { ...LOST, delayMs: fault.ms, resume: run };
-      return { ...run(), delayMs: fault.ms };
-    case 'status': {
-      const code = ({ 429: 'too_many_requests', 500: 'internal', 503: 'unavailable' } as const)[fault.status];
-      const refused = refusal(code, fault.status, 'refused on purpose');
-      if (fault.retryAfterSeconds === undefined) return refused;
-      return { ...refused, headers: { ...refused.headers, 'retry-after': String(fault.retryAfterSeconds) } };
-    }
-    default:
-      return run();
-  }
-}
-
-const JSON_HEADERS = { 'content-type': 'application/json' };
-
-function answer(status: number, body: object): SandboxAnswer {
-  return { status, headers: JSON_HEADERS, body: JSON.stringify(body), delivery: 'answer', delayMs: 0 };
-}
-
-function refusal(code: SandboxErrorCode, status: number, message: string): SandboxAnswer {
-  return answer(status, { error: { code, message } });
+function seenThrough(fault: Fault | undefined, view: MachineView): MachineView {
+  return fault?.kind === 'flap' ? { ...view, state: fault.state } : view;
 }
 
 function inventory(hypervisor: Hypervisor, settings: HypervisorOptions): object {
@@ -230,40 +195,6 @@ function inventory(hypervisor: Hypervisor, settings: HypervisorOptions): object 
     disk_free_gb: free.diskGb,
     machines_free: free.machines,
   };
-}
-
-interface Route {
-  readonly call: CallName;
-  readonly machine: string | undefined;
-  readonly query: URLSearchParams;
-}
-
-const FIXED: Readonly<Record<string, CallName>> = {
-  'GET /about': 'about',
-  'POST /machines': 'create',
-  'GET /machines': 'list',
-  'GET /inventory': 'inventory',
-  'GET /traffic': 'traffic',
-};
-
-const OF_MACHINE: Readonly<Record<string, CallName>> = {
-  'GET ': 'get',
-  'PUT config': 'configure',
-  'POST start': 'start',
-  'POST stop': 'stop',
-  'DELETE ': 'delete',
-};
-
-function readRoute({ method, path }: SandboxRequest): Route | undefined {
-  const at = path.indexOf('?');
-  const plain = at < 0 ? path : path.slice(0, at);
-  const query = new URLSearchParams(at < 0 ? '' : path.slice(at + 1));
-  const fixed = Object.hasOwn(FIXED, `${method} ${plain}`) ? FIXED[`${method} ${plain}`] : undefined;
-  if (fixed) return { call: fixed, machine: undefined, query };
-  const parts = /^\/machines\/([A-Za-z0-9-]+)(?:\/(config|start|stop))?$/.exec(plain);
-  const name = `${method} ${parts?.[2] ?? ''}`;
-  const call = parts && Object.hasOwn(OF_MACHINE, name) ? OF_MACHINE[name] : undefined;
-  return call && { call, machine: parts?.[1], query };
 }
 
 function noCalls(): Record<CallName, number> {

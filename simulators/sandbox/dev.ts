@@ -1,8 +1,8 @@
 import { systemClock } from '../../src/ports/clock.ts';
 import { systemRandom } from '../../src/ports/random.ts';
 import { createSandboxCore, type SandboxCore } from './core.ts';
+import type { HypervisorOptions } from './options.ts';
 import { startSandbox } from './server.ts';
-import type { HypervisorOptions } from './hypervisor.ts';
 import { keepState } from './state-file.ts';
 
 export interface DevSandboxOptions {

@@ -1,4 +1,4 @@
-import type { CallName } from './api.ts';
+import type { CallName, MachineState } from './api.ts';
 
 /**
  * What can be made to go wrong with one call.
@@ -10,8 +10,9 @@ import type { CallName } from './api.ts';
  * | drop-after | processed, the answer is lost |
  * | truncate | processed, the answer breaks off in the middle |
  * | hang | processed, no answer ever |
+ * | hang-before | taken, never processed, no answer ever |
  * | delay | `before`: the request is late; `after`: the answer is |
- * | status | refused with this status, not processed |
+ * | status | refused with this status; not processed, or `processed` all the same |
  * | garbage | processed, the answer is no JSON |
  * | no-capacity | create: the host is full |
  * | slow-create | create: takes `ms` |
@@ -19,13 +20,20 @@ import type { CallName } from './api.ts';
  * | list-partial | list: half of the machines, and says so (`complete: false`) |
  * | list-empty | list: empty, and claims to be complete |
  * | list-stale | list: what the list before answered |
- * | ignore | start, stop: accepted, and nothing happens |
+ * | flap | get, list: the machines are shown in this state, whatever they do |
+ * | ignore | configure, start, stop, delete: accepted, and nothing happens |
  */
 export type Fault =
-  | { readonly kind: 'refuse' | 'drop-before' | 'drop-after' | 'truncate' | 'hang' | 'garbage' }
+  | { readonly kind: 'refuse' | 'drop-before' | 'drop-after' | 'truncate' | 'hang' | 'hang-before' | 'garbage' }
   | { readonly kind: 'delay'; readonly ms: number; readonly at?: 'before' | 'after' }
-  | { readonly kind: 'status'; readonly status: 500 | 503 | 429; readonly retryAfterSeconds?: number }
+  | {
+      readonly kind: 'status';
+      readonly status: 500 | 503 | 429;
+      readonly retryAfterSeconds?: number;
+      readonly processed?: true;
+    }
   | { readonly kind: 'no-capacity' | 'half-create' | 'list-partial' | 'list-empty' | 'list-stale' | 'ignore' }
+  | { readonly kind: 'flap'; readonly state: MachineState }
   | { readonly kind: 'slow-create'; readonly ms: number };
 
 export interface FaultRule {

@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { AuthContext, Connection, ParsedKey, ServerChannel, Session } from 'ssh2';
 import type { SandboxCore } from './core.ts';
 import { type GuestFacts, MOTD, runCommand } from './guest-commands.ts';
-import type { SandboxMachine } from './hypervisor.ts';
+import type { SandboxMachine } from './machine.ts';
 
 export interface Guests {
   /** Ends every session and frees every port. */

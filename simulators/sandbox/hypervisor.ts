@@ -1,84 +1,14 @@
 import type { Cancel, Clock } from '../../src/ports/clock.ts';
 import type { Random } from '../../src/ports/random.ts';
 import { type MachineState, type MachineView, SandboxRefusal } from './api.ts';
-
-/** Sizes of the make-believe host and how long its work takes. All times in ms; 0 = at once. */
-export interface HypervisorOptions {
-  readonly createMs: number;
-  readonly startMs: number;
-  /** From the start order until SSH answers; never before the machine runs. */
-  readonly bootMs: number;
-  readonly stopMs: number;
-  readonly deleteMs: number;
-  readonly cpuCores: number;
-  readonly memoryMb: number;
-  readonly diskGb: number;
-  readonly maxMachines: number;
-  readonly uniqueNames: boolean;
-  /** The lowest free id is given out again, as some hypervisors do. */
-  readonly reuseIds: boolean;
-  /** Who names SSH ports: the model itself, counting up from `firstSshPort`, or a server that really listens. */
-  readonly firstSshPort: number | 'server';
-  readonly sshHost: string;
-  /** Bytes per second of running, so that traffic has something to show. */
-  readonly bytesInPerSecond: number;
-  readonly bytesOutPerSecond: number;
-}
-
-export const DEFAULT_OPTIONS: HypervisorOptions = {
-  createMs: 300,
-  startMs: 50,
-  bootMs: 600,
-  stopMs: 100,
-  deleteMs: 100,
-  cpuCores: 32,
-  memoryMb: 131_072,
-  diskGb: 4_000,
-  maxMachines: 500,
-  uniqueNames: false,
-  reuseIds: false,
-  firstSshPort: 40_001,
-  sshHost: '127.0.0.1',
-  bytesInPerSecond: 2_000,
-  bytesOutPerSecond: 6_000,
-};
-
-/** One machine. `stateEndsAt`, `startedAt` and `sshReadyAt` are on the monotonic clock. */
-export interface SandboxMachine {
-  readonly id: string;
-  readonly uid: string;
-  readonly name: string;
-  labels: Readonly<Record<string, string>>;
-  readonly cpuCores: number;
-  readonly memoryMb: number;
-  readonly diskGb: number;
-  readonly createdAt: number;
-  state: MachineState;
-  stateEndsAt?: number;
-  failure?: string;
-  hostname: string;
-  authorizedKeys: readonly string[];
-  sshPort?: number;
-  /** OpenSSH private key, kept over stop and start; made by the server that plays the guest. */
-  hostKey?: string;
-  startedAt?: number;
-  sshReadyAt?: number;
-  /** Added to what running time alone gives; reset at stop like the rest. */
-  extraBytesIn: number;
-  extraBytesOut: number;
-}
-
-export interface CreateOrder {
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly cpuCores: number;
-  readonly memoryMb: number;
-  readonly diskGb: number;
-}
+import type { CreateOrder, SandboxMachine } from './machine.ts';
+import { createNodes, type Nodes } from './nodes.ts';
+import type { HypervisorOptions } from './options.ts';
 
 /** The make-believe host itself: machines and what time does to them. No I/O; time and randomness are handed in. */
 export interface Hypervisor {
   readonly machines: ReadonlyMap<string, SandboxMachine>;
+  readonly nodes: Nodes;
   create(order: CreateOrder, how?: { createMs?: number; failsHalfway?: true }): SandboxMachine;
   configure(machine: SandboxMachine, config: { hostname?: string; authorizedKeys?: readonly string[] }): void;
   start(machine: SandboxMachine): void;
@@ -107,6 +37,7 @@ export interface Hypervisor {
 
 export function createHypervisor(clock: Clock, random: Random, options: HypervisorOptions): Hypervisor {
   const machines = new Map<string, SandboxMachine>();
+  const nodes = createNodes(options.nodes);
   const timers = new Map<string, Cancel>();
   const listeners = new Set<(machine: SandboxMachine) => void>();
   let lastId = 100;
@@ -117,7 +48,7 @@ export function createHypervisor(clock: Clock, random: Random, options: Hypervis
   let diskSold = 0;
 
   function changed(machine: SandboxMachine): void {
-    for (const listener of [...listeners]) listener(machine);
+    for (const listener of listeners) listener(machine);
   }
 
   function enter(machine: SandboxMachine, state: MachineState, ms: number): void {
@@ -183,6 +114,7 @@ export function createHypervisor(clock: Clock, random: Random, options: Hypervis
   function place(machine: SandboxMachine): void {
     const before = machines.get(machine.id);
     if (before) vanish(before);
+    machine.node ??= nodes.choose(machines.values());
     machines.set(machine.id, machine);
     memorySold += machine.memoryMb;
     diskSold += machine.diskGb;
@@ -220,11 +152,13 @@ export function createHypervisor(clock: Clock, random: Random, options: Hypervis
 
   return {
     machines,
+    nodes,
     create(order, how = {}) {
       if (options.uniqueNames && [...machines.values()].some((machine) => machine.name === order.name)) {
         throw new SandboxRefusal('name_taken', `a machine named ${order.name} exists`);
       }
       const room = free();
+      if (!nodes.anyUp()) throw new SandboxRefusal('unavailable', 'no node is there to make it on');
       if (room.machines < 1 || room.memoryMb < order.memoryMb || room.diskGb < order.diskGb) {
         throw new SandboxRefusal('no_capacity', 'the host is full');
       }
@@ -276,6 +210,7 @@ export function createHypervisor(clock: Clock, random: Random, options: Hypervis
       id: machine.id,
       uid: machine.uid,
       name: machine.name,
+      node: machine.node ?? null,
       labels: machine.labels,
       state: machine.state,
       failure: machine.state === 'failed' ? (machine.failure ?? 'unknown') : null,

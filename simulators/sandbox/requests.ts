@@ -1,5 +1,5 @@
 import { SandboxRefusal } from './api.ts';
-import type { CreateOrder } from './hypervisor.ts';
+import type { CreateOrder } from './machine.ts';
 
 /** Reads the body of a create call. Throws `invalid`, naming the field. */
 export function readOrder(body: string | undefined): CreateOrder {

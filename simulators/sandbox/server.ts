@@ -1,7 +1,8 @@
-import { chmod, mkdir, unlink } from 'node:fs/promises';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { dirname } from 'node:path';
+import { admin, isAdminPath } from './admin-http.ts';
 import type { SandboxAnswer } from './api.ts';
 import type { SandboxCore } from './core.ts';
 import { startGuests } from './guests.ts';
@@ -30,7 +31,8 @@ export async function startSandbox({ core, listen, ssh, onProblem }: SandboxServ
   if (ssh === 'real') core.leavePortsToServer();
   const guests =
     ssh === 'real' ? await startGuests(core, { host: '127.0.0.1', onProblem: onProblem ?? (() => {}) }) : undefined;
-  const server = createServer((request, response) => exchange(core, request, response));
+  const late = new Set<NodeJS.Timeout>();
+  const server = createServer((request, response) => exchange(core, late, request, response));
   try {
     if ('socketPath' in listen) await listenOnSocket(server, listen.socketPath);
     else await listening(server, () => server.listen(listen.port, '127.0.0.1'));
@@ -45,12 +47,18 @@ export async function startSandbox({ core, listen, ssh, onProblem }: SandboxServ
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
+      for (const timer of late) clearTimeout(timer);
       await Promise.all([closed, guests?.close()]);
     },
   };
 }
 
-function exchange(core: SandboxCore, request: IncomingMessage, response: ServerResponse): void {
+function exchange(
+  core: SandboxCore,
+  late: Set<NodeJS.Timeout>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
   const chunks: Buffer[] = [];
   let size = 0;
   request.on('error', () => request.destroy());
@@ -60,15 +68,24 @@ function exchange(core: SandboxCore, request: IncomingMessage, response: ServerR
     else chunks.push(chunk);
   });
   request.on('end', () => {
+    const { method = '', url: path = '' } = request;
     const body = Buffer.concat(chunks).toString('utf8');
-    deliver(core.handle({ method: request.method ?? '', path: request.url ?? '', body }), response);
+    if (!isAdminPath(path)) return deliver(core.handle({ method, path, body }), late, response);
+    // A web page could otherwise reach the loopback port of whoever looks at it.
+    const allowed = request.headers.origin === undefined;
+    const answer = allowed ? admin(core, { method, path, body }) : { status: 403, body: { error: 'no web pages' } };
+    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(answer.body));
   });
 }
 
-function deliver(answer: SandboxAnswer, response: ServerResponse): void {
+/** `late` holds what is still on its way; it is processed even when the caller hangs up, and lost when the server ends. */
+function deliver(answer: SandboxAnswer, late: Set<NodeJS.Timeout>, response: ServerResponse): void {
   if (answer.delayMs > 0) {
-    // Kept even when the caller hangs up: a request under way is processed all the same.
-    setTimeout(() => deliver(answer.resume ? answer.resume() : { ...answer, delayMs: 0 }, response), answer.delayMs);
+    const timer = setTimeout(() => {
+      late.delete(timer);
+      deliver(answer.resume ? answer.resume() : { ...answer, delayMs: 0 }, late, response);
+    }, answer.delayMs);
+    late.add(timer);
     return;
   }
   const bytes = Buffer.from(answer.body);
@@ -91,9 +108,7 @@ function deliver(answer: SandboxAnswer, response: ServerResponse): void {
 async function listenOnSocket(server: Server, path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   if (await answers(path)) throw new Error(`another sandbox is listening on ${path}`);
-  await unlink(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-  });
+  await rm(path, { force: true });
   await listening(server, () => server.listen(path));
   await chmod(path, 0o600);
 }

@@ -1,4 +1,5 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { SandboxCore } from './core.ts';
 import type { SandboxState } from './state.ts';
 
@@ -9,6 +10,7 @@ import type { SandboxState } from './state.ts';
 export function keepState(core: SandboxCore, path: string): void {
   const before = readState(path);
   if (before) core.restore(before);
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   core.onChange(() => {
     writeFileSync(`${path}.new`, JSON.stringify(core.snapshot()), { mode: 0o600 });
     renameSync(`${path}.new`, path);

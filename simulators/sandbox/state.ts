@@ -1,5 +1,6 @@
 import type { Clock } from '../../src/ports/clock.ts';
-import type { Hypervisor, SandboxMachine } from './hypervisor.ts';
+import type { Hypervisor } from './hypervisor.ts';
+import type { SandboxMachine } from './machine.ts';
 
 /** Everything that a sandbox must keep to go on after a restart. Plain JSON; times are what is left, in ms. */
 export interface SandboxState {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { ContractRecord } from '../lifecycle/index.ts';
 import { type HeartbeatAnswer, PlatformError } from '../platform/api.ts';
 import type { ContractId } from '../ports/ids.ts';
@@ -13,6 +14,9 @@ import type { GiveBack } from './slots.ts';
 import { Target } from './target.ts';
 import { retryAfterOf, WorkList } from './work-list.ts';
 import { Worker } from './worker.ts';
+
+/** A verdict of the platform that is older than so many cycles may have been taken back. */
+const FRESH_CYCLES = 3;
 
 export type AgentPhase = 'starting' | 'running' | 'draining' | 'drained' | 'stopping';
 
@@ -56,7 +60,9 @@ export class Agent {
     this.#work = new WorkList({
       deps,
       targets: this.targets,
-      admitting: () => this.#phase === 'running' && !this.#draining && deps.ledger.writeProblem === undefined,
+      // With a wrong clock the deadline would be wrong too.
+      admitting: () =>
+        this.#phase === 'running' && !this.#draining && deps.ledger.writeProblem === undefined && this.#clockWatch.trusted,
       open: () => this.#openRecords(),
       begin: (contract, target, lane) => this.#begin(contract, target, lane),
       onListedAgain: (contract) => this.#deliverAgain(contract),
@@ -117,6 +123,8 @@ export class Agent {
     this.#phase = 'stopping';
     const reason = new Parked('the agent is stopping');
     const force = new AbortController();
+    // One listener for each worker is no leak.
+    setMaxListeners(0, force.signal);
     const cancel = this.deps.clock.after(graceMs, () => force.abort(reason));
     await Promise.all([
       ...Object.values(this.#loops).map((loop) => loop.stop(reason)),
@@ -151,11 +159,14 @@ export class Agent {
   }
 
   #attach(contract: ContractId, target: Target, lane?: GiveBack): Worker {
+    const { deps } = this;
+    const freshMs = FRESH_CYCLES * deps.settings.reconcileIntervalMs + 60_000;
     const worker = new Worker({
       contract,
       target,
-      deps: this.deps,
+      deps,
       clockWatch: this.#clockWatch,
+      platformWants: () => this.sightings.wordOn(contract, deps.clock.monotonic() - freshMs),
       ...(lane === undefined ? {} : { lane }),
       onClosed: (closed) => this.#workers.delete(closed),
     });

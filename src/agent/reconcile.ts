@@ -69,6 +69,8 @@ export async function askPlatform(context: ReconcileContext, signal: AbortSignal
   applyEndsBeforeDelivery(context, answer);
   applyDooms(context);
   applyForgotten(context);
+  // Those that waited for the platform's word to be said again.
+  for (const worker of context.workers.values()) if (worker.record.goal === 'remove' || worker.record.goal === 'stop') worker.wake();
 }
 
 const NOTHING: Reconciliation = { keep: [], terminate: [], unknown: [], pause: [], malformed: 0 };

@@ -24,6 +24,7 @@ export class Sightings {
   #unknown = new Map<ContractId, number>();
   #approved = new Set<ContractId>();
   #held: readonly ContractId[] = [];
+  #takenAt = -Infinity;
 
   get held(): readonly ContractId[] {
     return this.#held;
@@ -51,8 +52,14 @@ export class Sightings {
     for (const one of answer.pause) add(one.contract, 'stop', one.reason);
     for (const one of answer.terminate) add(one.contract, 'remove', one.reason);
     this.#dooms = dooms;
+    this.#takenAt = now;
     this.#unknown = new Map(unknown.map((contract) => [contract, this.#unknown.get(contract) ?? now]));
     for (const contract of this.#approved) if (!dooms.has(contract)) this.#approved.delete(contract);
+  }
+
+  /** What the latest answer wants of a contract; undefined also when that answer is from before `notBefore` (monotonic ms). */
+  wordOn(contract: ContractId, notBefore: number): Doom['goal'] | undefined {
+    return this.#takenAt < notBefore ? undefined : this.#dooms.get(contract)?.goal;
   }
 
   /** What may be done now. `now` is monotonic ms, `wall` the wall clock's, undefined while that cannot be believed. */

@@ -16,6 +16,8 @@ export interface WorkerOptions {
   readonly target: Target;
   readonly deps: AgentDeps;
   readonly clockWatch: ClockWatch;
+  /** What the platform wants of a machine that was handed over, by an answer that is still fresh. */
+  readonly platformWants: () => 'remove' | 'stop' | undefined;
   /** A lane that admission has already reserved. */
   readonly lane?: GiveBack;
   readonly onClosed: (contract: ContractId) => void;
@@ -180,13 +182,15 @@ export class Worker {
   }
 
   #world(): Parameters<typeof decide>[1] {
-    const { clockWatch, target } = this.#options;
+    const { clockWatch, platformWants, target } = this.#options;
     const lockLeftMs = this.#lock.leftMs;
+    const wanted = platformWants();
     return {
       can: target.can,
       ...(lockLeftMs === undefined ? {} : { lockLeftMs }),
       ...(this.#power === undefined ? {} : { power: this.#power }),
       ...(clockWatch.trusted ? {} : { clockSuspect: true }),
+      ...(wanted === undefined ? {} : { platformWants: wanted }),
       ...(this.#twins.length === 0 ? {} : { twins: true }),
     };
   }

@@ -13,6 +13,8 @@ export interface World {
   readonly power?: 'running' | 'stopped' | 'transition' | 'unknown' | 'absent';
   /** A list showed a second machine of the same operation beside the one that was kept. */
   readonly twins?: boolean;
+  /** What the platform wants of a machine that was handed over, as it said lately; undefined when it was not asked lately. */
+  readonly platformWants?: 'remove' | 'stop';
   /** Our clock is known to be wrong, so a deadline that seems to have passed proves nothing. */
   readonly clockSuspect?: boolean;
 }
@@ -137,17 +139,29 @@ function stop(record: ContractRecord, world: World, now: number): Decision {
   if (!world.can.stop) return { kind: 'wait', why: 'paused by the platform, but this backend cannot stop a machine: it keeps running' };
   const off = world.power === 'stopped' || (world.power === undefined && record.power === 'stopped');
   if (off || world.power === 'absent') return { kind: 'wait', why: 'paused by the platform' };
+  // It may have been resumed while we were away, or could not reach the backend.
+  if (world.platformWants === undefined) return { kind: 'wait', why: ASK_AGAIN };
   return attempt(record, 'stop', now, 'paused by the platform');
 }
 
 function remove(record: ContractRecord, world: World, policy: Policy, now: number): Decision {
   const wanted = toRemove(record, world, policy);
+  if (wanted.includes('destroy') && !isStillDoomed(record, world, now)) return { kind: 'wait', why: ASK_AGAIN };
   if (wanted.length === 0) return { kind: 'close', why: `removed: ${record.why}` };
   const possible = wanted.map((step) => attempt(record, step, now, WHY_REMOVE[step]));
   const ready = possible.find((decision) => decision.kind === 'step');
   if (ready !== undefined) return ready;
   const until = Math.min(...possible.map((decision) => (decision.kind === 'wait' ? (decision.until ?? Infinity) : Infinity)));
   return { kind: 'wait', until, why: `${wanted.join(', ')} will be tried again` };
+}
+
+const ASK_AGAIN = 'somebody uses the machine, so the platform is asked once more before it is touched';
+
+/** What only the platform's word dooms must be doomed by a fresh one: while we were away it may have been taken back. */
+function isStillDoomed(record: ContractRecord, world: World, now: number): boolean {
+  const platformsWord = record.delivered && (record.reason === 'cancelled' || record.reason === 'expired');
+  if (!platformsWord || world.platformWants === 'remove') return true;
+  return record.endsAt !== undefined && record.endsAt <= now && world.clockSuspect !== true;
 }
 
 type RemoveStep = 'claim' | 'fail' | 'destroy' | 'terminate' | 'release';

@@ -48,11 +48,11 @@ export class Rules {
   };
   readonly #world: World;
   readonly #beats = new Map<string, number>();
-  readonly #made = new Map<string, string>();
   #beatsTroubledAt = -Infinity;
 
   constructor(world: World) {
     this.#world = world;
+    world.onCreate = (host, contract) => this.#onCreate(host, contract);
     world.sandbox.onChange((machine) => this.#onMachine(machine));
     world.platform.onExchange(({ request, outcome }) => this.#onExchange(request, outcome));
   }
@@ -85,7 +85,6 @@ export class Rules {
     if (this.#world.intervening) return;
     const owner = this.#world.hosts.find((host) => host.agentKey === machine.labels['dc-agent-id']);
     const contract = machine.labels['dc-contract-id'] ?? '';
-    if (machine.state === 'creating') return this.#onCreate(owner, contract);
     if (machine.state !== 'deleting' && machine.state !== 'stopping') return;
     if (owner === undefined) return this.blame('only our own', `machine ${machine.id}, not ours, is ${machine.state}`);
     const row = this.#world.platform.contracts.get(contract);
@@ -118,8 +117,7 @@ export class Rules {
     }
   }
 
-  #onCreate(owner: Host | undefined, contract: string): void {
-    if (owner === undefined) return;
+  #onCreate(owner: Host, contract: string): void {
     const row = this.#world.platform.contracts.get(contract);
     const lock = this.#world.platform.locks.get(contract);
     const held = lock !== undefined && lock.agent === owner.agentKey && lock.expiresAt > this.#world.time.now();
@@ -128,7 +126,6 @@ export class Rules {
       this.blame('creates hold the lock', `${owner.name} makes a machine for ${short(contract)} without holding its lock`);
     }
     if (this.excuses.foreign.has(contract)) this.blame('foreign kinds are left alone', `a machine was made for ${short(contract)}`);
-    this.#made.set(contract, owner.name);
   }
 
   #onExchange(request: Exchange['request'], { response: { status }, transport, delayMs }: Exchange['outcome']): void {

@@ -79,6 +79,8 @@ export class World {
   readonly foreignOffering: Offering;
   readonly hosts: Host[] = [];
   onFault: OnFault = () => {};
+  /** Told when an agent asks for a machine, before anything can happen to the request. */
+  onCreate: (host: Host, contract: string) => void = () => {};
   /** True while the story itself changes machines, so that nobody blames the agent. */
   intervening = false;
   platformReachable = true;
@@ -234,7 +236,11 @@ export class World {
         return answer;
       },
     };
-    return inProcessSandbox(core, { clock: this.time, latencyMs });
+    const transport = inProcessSandbox(core, { clock: this.time, latencyMs });
+    return (request) => {
+      if (request.method === 'POST' && request.path === '/machines') this.onCreate(host, JSON.parse(request.body ?? '{}').labels?.['dc-contract-id']);
+      return transport(request);
+    };
   }
 
   #probe(port: number, key: string): SshProbe {

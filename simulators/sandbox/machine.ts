@@ -1,0 +1,36 @@
+import type { MachineState } from './api.ts';
+
+/** One machine. `stateEndsAt`, `startedAt` and `sshReadyAt` are on the monotonic clock. */
+export interface SandboxMachine {
+  readonly id: string;
+  readonly uid: string;
+  readonly name: string;
+  labels: Readonly<Record<string, string>>;
+  readonly cpuCores: number;
+  readonly memoryMb: number;
+  readonly diskGb: number;
+  readonly createdAt: number;
+  /** Where it runs; named when it is put in place. */
+  node?: string;
+  state: MachineState;
+  stateEndsAt?: number;
+  failure?: string;
+  hostname: string;
+  authorizedKeys: readonly string[];
+  sshPort?: number;
+  /** OpenSSH private key, kept over stop and start; made by the server that plays the guest. */
+  hostKey?: string;
+  startedAt?: number;
+  sshReadyAt?: number;
+  /** Added to what running time alone gives; reset at stop like the rest. */
+  extraBytesIn: number;
+  extraBytesOut: number;
+}
+
+export interface CreateOrder {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly cpuCores: number;
+  readonly memoryMb: number;
+  readonly diskGb: number;
+}
