@@ -1,5 +1,8 @@
 import type { ProvisionerPlugin } from '../src/provisioner/index.ts';
+import { digitaloceanSettings } from './digitalocean/schema.ts';
 import { dockerPlugin } from './docker/index.ts';
+import { manualSettings } from './manual/schema.ts';
+import { proxmoxSettings } from './proxmox/schema.ts';
 import { sandboxPlugin } from './sandbox/index.ts';
 import { scriptPlugin } from './script/index.ts';
 
@@ -7,3 +10,10 @@ import { scriptPlugin } from './script/index.ts';
 export const builtinPlugins: ReadonlyMap<string, ProvisionerPlugin> = new Map<string, ProvisionerPlugin>(
   [dockerPlugin, sandboxPlugin, scriptPlugin].map((plugin) => [plugin.type, plugin as ProvisionerPlugin]),
 );
+
+/** Those of which only the settings are known yet: a configuration with one is understood, and `run` refuses it. */
+export const plannedPlugins: ReadonlyMap<string, Pick<ProvisionerPlugin, 'settings'>> = new Map([
+  ['proxmox', { settings: proxmoxSettings }],
+  ['digitalocean', { settings: digitaloceanSettings }],
+  ['manual', { settings: manualSettings }],
+]);

@@ -1,25 +1,69 @@
-// npm run sim: bundles the simulation and runs it. See test/simulation/main.ts.
+// npm run sim: bundles the simulation and runs it; `--mutants` switches on one deliberate fault after the other. See test/simulation/main.ts.
 import { spawn } from 'node:child_process';
-import { dirname, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { MUTANTS } from '../test/simulation/mutants.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const out = resolve(root, '.tmp');
-await build({
-  absWorkingDir: root,
-  entryPoints: { sim: 'test/simulation/main.ts', teller: 'test/simulation/teller.ts' },
-  outdir: out,
-  outExtension: { '.js': '.mjs' },
-  bundle: true,
-  platform: 'node',
-  target: 'node20',
-  format: 'esm',
-  packages: 'external',
-  sourcemap: 'inline',
-  logLevel: 'warning',
-});
-const child = spawn(process.execPath, ['--enable-source-maps', resolve(out, 'sim.mjs'), ...process.argv.slice(2)], {
-  stdio: 'inherit',
-});
-child.on('close', (code) => (process.exitCode = code ?? 1));
+const args = process.argv.slice(2);
+
+await bundle({ sim: 'test/simulation/main.ts', teller: 'test/simulation/teller.ts' }, []);
+if (args[0] === '--mutants') await mutants(args.slice(1));
+else process.exitCode = await run(args);
+
+/** Every mutant must be found. Names after `--mutants` choose some of them. */
+async function mutants(names) {
+  const chosen = MUTANTS.filter(({ name }) => names.length === 0 || names.some((part) => name.includes(part)));
+  let survivors = 0;
+  for (const [index, mutant] of chosen.entries()) {
+    await bundle({ [`mutant-${index}`]: 'test/simulation/teller.ts' }, [mutation(mutant)]);
+    const teller = resolve(out, `mutant-${index}.mjs`);
+    const known = mutant.seed === undefined ? [] : ['--known', String(mutant.seed)];
+    const code = await run(['--hunt', mutant.name, '--teller', teller, '--seeds', '4000', '--from', '1', ...known]);
+    if (code !== 0) survivors++;
+  }
+  console.log(`${chosen.length - survivors} mutants found, ${survivors} survived`);
+  process.exitCode = survivors === 0 ? 0 : 1;
+}
+
+function bundle(entryPoints, plugins) {
+  return build({
+    absWorkingDir: root,
+    entryPoints,
+    outdir: out,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    packages: 'external',
+    sourcemap: 'inline',
+    logLevel: 'warning',
+    plugins,
+  });
+}
+
+function mutation({ name, file, find, replace }) {
+  return {
+    name: 'mutation',
+    setup({ onLoad }) {
+      onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+        if (relative(root, path) !== file) return undefined;
+        const source = await readFile(path, 'utf8');
+        const count = source.split(find).length - 1;
+        if (count !== 1) return { errors: [{ text: `mutant '${name}': its text occurs ${count} times in ${file}` }] };
+        return { contents: source.replace(find, () => replace), loader: 'ts' };
+      });
+    },
+  };
+}
+
+function run(given) {
+  return new Promise((done) => {
+    const child = spawn(process.execPath, ['--enable-source-maps', resolve(out, 'sim.mjs'), ...given], { stdio: 'inherit' });
+    child.on('close', (code) => done(code ?? 1));
+  });
+}

@@ -25,7 +25,11 @@ action=$(field action)
 id=$(field external_id)
 
 # One call for all; a machine is ours when it carries a contract.
-machines() { incus list --format json | jq -c '[.[] | select(.config["user.dc-contract"])]'; }
+# Not a pipe: a pipe would hide that incus failed, and "no answer" would look like "no machines".
+machines() {
+  all=$(incus list --format json)
+  printf '%s' "$all" | jq -c '[.[] | select(.config["user.dc-contract"])]'
+}
 
 # What this script tells the agent of a machine, as a jq function.
 # shellcheck disable=SC2016
@@ -41,23 +45,33 @@ describe='def describe: {
 # The machine of that name, or "null". Names come from the agent again, and a command never sees one that is not of our making.
 find_machine() {
   case $1 in
-    dc-*[!0-9a-f]* | -*) echo null ;;
-    dc-*) machines | jq -c --arg id "$1" '[.[] | select(.name == $id)] | first' ;;
+    dc-*[!0-9a-f]*) echo null ;;
+    dc-*)
+      ours=$(machines)
+      printf '%s' "$ours" | jq -c --arg id "$1" 'map(select(.name == $id)) | first'
+      ;;
     *) echo null ;;
   esac
 }
 
-# JSON is YAML, so cloud-init reads it; jq does the quoting of the tenant's key and script.
-user_data() {
-  echo '#cloud-config'
+# What a new machine is made with, the stamp included. JSON is YAML, so incus and cloud-init read it, and jq does the quoting of
+# the tenant's key and script.
+config() {
   printf '%s' "$order" | jq -c '{
-    disable_root: false,
-    ssh_authorized_keys: [.requester_ssh_pubkey],
-    users: [{name: "root", ssh_authorized_keys: [.requester_ssh_pubkey]}]
-  } + (if .post_provision_script then {
-    write_files: [{path: "/root/post-provision", permissions: "0700", content: .post_provision_script}],
-    runcmd: [["/root/post-provision"]]
-  } else {} end)'
+    config: {
+      "limits.cpu": "\(.cpu_cores // 1)",
+      "limits.memory": "\(.memory_mb // 1024)MiB",
+      "user.dc-contract": .contract_id,
+      "user.dc-operation": .operation_id,
+      "cloud-init.user-data": ("#cloud-config\n" + ({
+        disable_root: false,
+        users: [{name: "root", ssh_authorized_keys: [.requester_ssh_pubkey]}]
+      } + (if .post_provision_script then {
+        write_files: [{path: "/root/post-provision", permissions: "0700", content: .post_provision_script}],
+        runcmd: [["/root/post-provision"]]
+      } else {} end) | tojson))
+    }
+  }'
 }
 
 machine=null
@@ -65,23 +79,19 @@ if [ -n "$id" ]; then machine=$(find_machine "$id"); fi
 
 case $action in
   provision)
-    operation=$(field operation_id)
     # The name follows from the operation, and Incus gives a name once: the same operation can never make two machines.
-    id="dc-$(printf '%.16s' "$operation")"
+    id="dc-$(field operation_id | cut -c 1-16)"
     machine=$(find_machine "$id")
     if [ "$machine" = null ]; then
-      # The stamp is part of the creation, so there is no moment in which the machine exists without it.
-      incus init "${DC_IMAGE:-images:debian/12/cloud}" "$id" --vm \
-        -c "limits.cpu=$(printf '%s' "$order" | jq -r '.cpu_cores // 1')" \
-        -c "limits.memory=$(printf '%s' "$order" | jq -r '.memory_mb // 1024')MiB" \
-        -d "root,size=$(printf '%s' "$order" | jq -r '.storage_gb // 10')GiB" \
-        -c "user.dc-contract=$(field contract_id)" \
-        -c "user.dc-operation=$operation" \
-        -c "cloud-init.user-data=$(user_data)" >&2
+      # The stamp is part of the creation, so there is no moment in which the machine exists without it. It goes through standard
+      # input, because everybody on this host can read a command line.
+      size=$(printf '%s' "$order" | jq -r '.storage_gb // 10')
+      config | incus init "${DC_IMAGE:-images:debian/12/cloud}" "$id" --vm -d "root,size=${size}GiB" >&2
       machine=$(find_machine "$id")
     fi
     if [ "$(printf '%s' "$machine" | jq -r .status)" != Running ]; then incus start "$id" >&2; fi
-    find_machine "$id" | jq -c "$describe"'{success: true, instance: describe}'
+    machine=$(find_machine "$id")
+    say --argjson machine "$machine" "$describe"'{success: true, instance: ($machine | describe)}'
     ;;
 
   get_instance)
@@ -89,7 +99,8 @@ case $action in
     ;;
 
   list)
-    machines | jq -c "$describe"'{success: true, instances: map(describe)}'
+    ours=$(machines)
+    printf '%s' "$ours" | jq -c "$describe"'{success: true, instances: map(describe)}'
     ;;
 
   health_check)

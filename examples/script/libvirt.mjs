@@ -81,16 +81,19 @@ function install(name, order) {
     writeFileSync(userData, cloudConfig(order), { mode: 0o600 });
     // An earlier run may have made the disk and no machine.
     rmSync(diskOf(name), { force: true });
-    run('virt-install', [
-      ...['--connect', uri, '--name', name, '--import', '--noautoconsole'],
-      ...['--metadata', `description=dc-contract=${order.contract_id} dc-operation=${order.operation_id}`],
-      ...['--vcpus', String(order.cpu_cores ?? 1), '--memory', String(order.memory_mb ?? 1024)],
-      ...[
-        '--disk',
-        `path=${diskOf(name)},size=${order.storage_gb ?? 10},backing_store=${baseImage},backing_format=qcow2`,
-      ],
-      ...['--network', 'network=default', '--osinfo', 'detect=on,require=off', '--cloud-init', `user-data=${userData}`],
-    ]);
+    const options = {
+      connect: uri,
+      name,
+      metadata: `description=dc-contract=${order.contract_id} dc-operation=${order.operation_id}`,
+      vcpus: order.cpu_cores ?? 1,
+      memory: order.memory_mb ?? 1024,
+      disk: `path=${diskOf(name)},size=${order.storage_gb ?? 10},backing_store=${baseImage},backing_format=qcow2`,
+      network: 'network=default',
+      osinfo: 'detect=on,require=off',
+      'cloud-init': `user-data=${userData}`,
+    };
+    const given = Object.entries(options).flatMap(([option, value]) => [`--${option}`, String(value)]);
+    run('virt-install', ['--import', '--noautoconsole', ...given]);
   } finally {
     rmSync(seed, { recursive: true });
   }

@@ -20,7 +20,7 @@ export async function checkTarget(
     return [{ level: 'fail', code: 'docker.engine.unreachable', title: error.message, remedy: REACH }];
   }
   await facts.learn(info);
-  return [
+  const findings: (Finding | undefined)[] = [
     {
       level: 'pass',
       code: 'docker.engine.reachable',
@@ -30,9 +30,11 @@ export async function checkTarget(
     runtime(info, settings),
     ...(await images(engine, settings, ctx)),
     await network(engine, settings, ctx),
+    forwarding(info),
     address(settings),
     disk(settings, facts),
-  ].filter((finding) => finding !== undefined);
+  ];
+  return findings.filter((finding) => finding !== undefined);
 }
 
 const REACH = 'Start the engine, correct socket_path, or let the agent into the group of the socket (usually docker).';
@@ -123,6 +125,16 @@ async function network(engine: Engine, settings: DockerSettings, ctx: CallContex
     code: 'docker.network.open',
     title: `Machines on network ${name} can reach each other`,
     remedy: "Remove 'network' to use the plugin's own, where they cannot.",
+  };
+}
+
+function forwarding(info: EngineInfo): Finding | undefined {
+  if (info.IPv4Forwarding !== false) return undefined;
+  return {
+    level: 'warn',
+    code: 'docker.network.no-forwarding',
+    title: 'Machines reach nothing outside this host: IPv4 forwarding is off',
+    remedy: 'Let the engine manage forwarding and the firewall (its standard), or turn net.ipv4.ip_forward on.',
   };
 }
 

@@ -31,6 +31,9 @@ const MAX_BODY_BYTES = 32 * 1024 * 1024;
 /** One progress line of a pull or one event. */
 const MAX_LINE_BYTES = 1024 * 1024;
 
+/** No connection, so nothing was sent. EAGAIN is a socket whose engine takes no more callers: it hangs. */
+const NOT_CONNECTED = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED', 'ENOTSOCK', 'EAGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
+
 /**
  * Docker Engine's HTTP API over its unix socket, and nothing else: one request per call, never repeated. The API version is not
  * pinned, so that every engine answers in its own newest dialect.
@@ -50,7 +53,7 @@ export class EngineClient {
     this.#timeoutMs = options.timeoutMs;
     this.#pool = new Pool('http://docker', {
       socketPath: options.socketPath,
-      connections: 32,
+      connections: 64,
       pipelining: 1,
       allowH2: false,
       // Each call has its own deadline; undici's would cut slow but healthy answers such as a stop with a long grace.
@@ -139,8 +142,8 @@ export class EngineClient {
         },
       );
     }
-    if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTSOCK' || code === 'UND_ERR_CONNECT_TIMEOUT') {
-      return new ProvisionerError('retry', `Could not ${doing}: ${where} is not running (${code})`, { cause });
+    if (code !== undefined && NOT_CONNECTED.has(code)) {
+      return new ProvisionerError('retry', `Could not ${doing}: ${where} takes no calls (${code})`, { cause });
     }
     const why = cause instanceof Error ? oneLine(cause.message) : 'cancelled';
     if (method === 'GET') {

@@ -5,11 +5,11 @@ import {
   ProvisionerError,
 } from '../../src/provisioner/index.ts';
 import type { Engine } from './engine.ts';
-import { isDiskLimitRefused, oneLine, type Refusal, refused } from './errors.ts';
+import { isDiskLimitRefused, isNetworkMissing, oneLine, type Refusal, refused } from './errors.ts';
 import type { EngineFacts } from './facts.ts';
 import { ensureImage } from './image.ts';
 import { containerBody, firstFiles, type MachinePlan, orderedImage, startsSshd, tenantKey } from './machine.ts';
-import { ensureNetwork, networkName } from './network.ts';
+import { ensureNetwork, networkName, startOnNetwork } from './network.ts';
 import { notOurs } from './owned.ts';
 import { choosePort, takenPorts } from './ports.ts';
 import type { DockerSettings } from './schema.ts';
@@ -104,15 +104,16 @@ async function up(
   refusedPorts: Set<number>,
 ): Promise<undefined> {
   const { engine, settings } = ctx;
-  const neverRan = container.State.Status === 'created';
+  // Engines differ in the state that a failed first start leaves; the time of the start is never set by one.
+  const neverRan = container.State.Status === 'created' || (container.State.StartedAt ?? '').startsWith('0001-');
   if (neverRan) {
     const image = await ensureImage(engine, orderedImage(order, settings), settings, op.signal);
     await engine.upload(container.Id, firstFiles(order, startsSshd(settings.start_sshd, image)), op.signal);
   }
-  const refusal = await engine.start(container.Id, op.signal);
+  const refusal = await startOnNetwork(engine, container.Id, settings, op.signal);
   if (refusal === undefined) return undefined;
   // A port is fixed when the container is made. Nobody was told of one that never ran, so it may be made anew.
-  if (!neverRan) throw refused(refusal);
+  if (!neverRan || isNetworkMissing(refusal)) throw refused(refusal);
   if (isDiskLimitRefused(refusal)) {
     giveUpDiskLimit(ctx, op, refusal);
   } else {

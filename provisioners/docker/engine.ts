@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { ProvisionerError } from '../../src/provisioner/index.ts';
 import type { EngineAnswer, EngineClient } from './client.ts';
-import { isDiskLimitRefused, isPortTaken, type Refusal, saysAbsent } from './errors.ts';
+import { isDiskLimitRefused, isNetworkMissing, isPortTaken, type Refusal, saysAbsent } from './errors.ts';
 import { labelFilter } from './stamp.ts';
 import * as wire from './wire.ts';
 
@@ -115,16 +115,39 @@ export class Engine {
     });
   }
 
-  /** Starting what runs is fine. The refusal is returned when the host port is taken or the disk cannot be limited. */
+  /** Starting what runs is fine. The refusal is returned when the host port is taken, the network gone or the disk not to be limited. */
   async start(id: string, signal: AbortSignal): Promise<Refusal | undefined> {
     const answer = await this.#client.call({
       doing: 'start a container',
       method: 'POST',
       path: `/containers/${id}/start`,
-      expects: (refusal) => isPortTaken(refusal) || isDiskLimitRefused(refusal),
+      expects: (refusal) => isPortTaken(refusal) || isNetworkMissing(refusal) || isDiskLimitRefused(refusal),
       signal,
     });
     return answer.ok ? undefined : answer.refusal;
+  }
+
+  /**
+   * Ties a container that is off to a network anew. A container remembers its network by an id, which a network that was removed
+   * and made again does not have.
+   */
+  async reconnect(network: string, id: string, signal: AbortSignal): Promise<void> {
+    const path = `/networks/${encodeURIComponent(network)}`;
+    await this.#client.call({
+      doing: 'untie a container from its lost network',
+      method: 'POST',
+      path: `${path}/disconnect`,
+      body: { Container: id, Force: true },
+      expects: ({ message }) => /is not connected to/i.test(message),
+      signal,
+    });
+    await this.#client.call({
+      doing: 'tie a container to its network again',
+      method: 'POST',
+      path: `${path}/connect`,
+      body: { Container: id },
+      signal,
+    });
   }
 
   /** Asks the machine to end, kills it after the grace. Stopping what is off is fine. */

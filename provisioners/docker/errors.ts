@@ -30,6 +30,11 @@ export function isPortTaken(refusal: Refusal): boolean {
   );
 }
 
+/** True when the network was removed since the container was made. */
+export function isNetworkMissing({ status, message }: Refusal): boolean {
+  return status === 404 && /network .* not found|no such network/i.test(message);
+}
+
 /** True when the storage driver cannot limit a disk, whatever it looked like before. */
 export function isDiskLimitRefused(refusal: Refusal): boolean {
   return /storage-opt|storage opt|size quota|Quota not supported|StorageOpt/i.test(refusal.message);

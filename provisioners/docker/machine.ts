@@ -58,9 +58,10 @@ export function tenantKey(order: MachineOrder): string {
 /** Whether the image needs the plugin's own start of sshd; see the setting `start_sshd`. */
 export function startsSshd(mode: DockerSettings['start_sshd'], image: InspectedImage): boolean {
   if (mode !== 'auto') return mode === 'always';
-  const [first] = [...(image.Config.Entrypoint ?? []), ...(image.Config.Cmd ?? [])];
+  const [first, ...rest] = [...(image.Config.Entrypoint ?? []), ...(image.Config.Cmd ?? [])];
   // A bare sshd would run with host keys that every copy of the image shares; a bare shell ends at once without a terminal.
-  return first === undefined || /^(?:.*\/)?(?:sshd|bash|sh|dash|zsh)$/.test(first);
+  if (first === undefined || /^(?:.*\/)?sshd$/.test(first)) return true;
+  return /^(?:.*\/)?(?:bash|sh|ash|dash|zsh)$/.test(first) && rest.every((argument) => /^-[il]+$/.test(argument));
 }
 
 /** The body of the engine's create call. */
@@ -70,7 +71,8 @@ export function containerBody(order: MachineOrder, plan: MachinePlan, settings: 
   return {
     Image: plan.image,
     Hostname: order.name,
-    ...(plan.startSshd ? { Entrypoint: [`/${START}`], Cmd: [String(settings.ssh_port)] } : {}),
+    // Only root can log in root, whatever user the image would have run its own command as.
+    ...(plan.startSshd ? { Entrypoint: [`/${START}`], Cmd: [String(settings.ssh_port)], User: '0' } : {}),
     Env: [`SSH_PUBLIC_KEY=${tenantKey(order)}`],
     ExposedPorts: { [exposed]: {} },
     StopTimeout: settings.stop_grace_seconds,
@@ -113,8 +115,11 @@ export function firstFiles(order: MachineOrder, startSshd: boolean): Uint8Array 
 }
 
 /**
- * Host keys that came with the image are known to everybody who has the image, so the first start makes new ones. They are made
- * aside and moved in; the mark is written last, so that a machine killed in between does it again.
+ * Host keys that came with the image are known to everybody who has the image, so the first start makes new ones. The mark is
+ * written last, so that a machine killed in between does it again.
+ *
+ * The options outweigh the image's own settings: images for trying out SSH come with a well-known root password, and PAM refuses
+ * logins where the engine was started from a login session (it may not write the audit id again).
  */
 const START_SSHD = `#!/bin/sh
 set -eu
@@ -128,5 +133,6 @@ if [ ! -e "$mark" ]; then
   ssh-keygen -A
   : >"$mark"
 fi
-exec "$(command -v sshd)" -D -e -p "$1"
+exec "$(command -v sshd)" -D -e -p "$1" -o PermitRootLogin=prohibit-password -o PubkeyAuthentication=yes \\
+  -o PasswordAuthentication=no -o KbdInteractiveAuthentication=no -o UsePAM=no
 `;

@@ -1,5 +1,6 @@
 import { isProvisionerError, ProvisionerError } from '../../src/provisioner/index.ts';
 import type { Engine } from './engine.ts';
+import { isNetworkMissing, type Refusal } from './errors.ts';
 import type { DockerSettings } from './schema.ts';
 import { LABEL } from './stamp.ts';
 
@@ -33,6 +34,21 @@ export async function ensureNetwork(engine: Engine, settings: DockerSettings, si
   }
   if (await usable(engine, name, settings, signal)) return;
   throw new ProvisionerError('retry', `Docker network ${name} is not there yet`);
+}
+
+/** Starts a container, on its network. Returns the engine's refusal when the host port is taken or the disk not to be limited. */
+export async function startOnNetwork(
+  engine: Engine,
+  id: string,
+  settings: DockerSettings,
+  signal: AbortSignal,
+): Promise<Refusal | undefined> {
+  const refusal = await engine.start(id, signal);
+  if (refusal === undefined || !isNetworkMissing(refusal)) return refusal;
+  // Docker's prune commands remove a network whose machines are all off.
+  await ensureNetwork(engine, settings, signal);
+  await engine.reconnect(networkName(settings), id, signal);
+  return engine.start(id, signal);
 }
 
 async function usable(engine: Engine, name: string, settings: DockerSettings, signal: AbortSignal): Promise<boolean> {

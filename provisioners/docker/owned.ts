@@ -1,5 +1,6 @@
-import { type OwnedRef, ProvisionerError } from '../../src/provisioner/index.ts';
+import { machineName, type OwnedRef, type OwnerStamp, ProvisionerError } from '../../src/provisioner/index.ts';
 import { type Engine, isContainerId } from './engine.ts';
+import { oneLine } from './errors.ts';
 import { readStamp, sameStamp, stampLabels } from './stamp.ts';
 import type { InspectedContainer } from './wire.ts';
 
@@ -22,33 +23,40 @@ export async function findOwned(
 
 /** The same, with everything that carries the stamp: an operator may have made copies. */
 export async function findAllOwned(engine: Engine, ref: OwnedRef, signal: AbortSignal): Promise<InspectedContainer[]> {
-  const { externalId } = ref;
-  if (externalId !== undefined) {
-    if (!isContainerId(externalId)) {
-      throw new ProvisionerError('not-ours', `'${externalId.slice(0, 80)}' is not the id of a container`);
-    }
-    const byId = await engine.inspect(externalId, signal);
-    if (byId !== undefined) {
-      proveOwned(byId, ref);
-      return [byId];
-    }
-  }
-  const { containers, unreadable } = await engine.list(stampLabels(ref.stamp), signal);
-  if (unreadable > 0) {
-    throw new ProvisionerError(
-      'retry',
-      `${unreadable} containers with our stamp could not be read from the engine's list`,
-    );
-  }
-  const found = await Promise.all(containers.map(({ Id }) => engine.inspect(Id, signal)));
-  const present = found.filter((container) => container !== undefined);
-  for (const container of present) proveOwned(container, ref);
-  return present;
+  const known = await inspectKnown(engine, ref, signal);
+  if (known !== undefined) return [known];
+  // Two ways to look, since a list that is wrongly empty would make a machine vanish.
+  const named = await engine.inspect(machineName(ref.stamp.contract), signal);
+  const listed = await inspectListed(engine, ref.stamp, signal);
+  const found = new Map([...listed, named].flatMap((each) => (each === undefined ? [] : [[each.Id, each] as const])));
+  return [...found.values()].filter(({ Config }) => sameStamp(readStamp(Config.Labels), ref.stamp));
 }
 
-function proveOwned(container: InspectedContainer, ref: OwnedRef): void {
-  if (sameStamp(readStamp(container.Config.Labels), ref.stamp)) return;
+async function inspectKnown(
+  engine: Engine,
+  { externalId, stamp }: OwnedRef,
+  signal: AbortSignal,
+): Promise<InspectedContainer | undefined> {
+  if (externalId === undefined) return undefined;
+  if (!isContainerId(externalId)) {
+    throw new ProvisionerError('not-ours', `'${oneLine(externalId).slice(0, 80)}' is not the id of a container`);
+  }
+  const container = await engine.inspect(externalId, signal);
+  if (container === undefined || sameStamp(readStamp(container.Config.Labels), stamp)) return container;
   throw notOurs(container);
+}
+
+async function inspectListed(
+  engine: Engine,
+  stamp: OwnerStamp,
+  signal: AbortSignal,
+): Promise<(InspectedContainer | undefined)[]> {
+  const { containers, unreadable } = await engine.list(stampLabels(stamp), signal);
+  if (unreadable === 0) return Promise.all(containers.map(({ Id }) => engine.inspect(Id, signal)));
+  throw new ProvisionerError(
+    'retry',
+    `${unreadable} containers with our stamp could not be read from the engine's list`,
+  );
 }
 
 export function notOurs(container: InspectedContainer): ProvisionerError {

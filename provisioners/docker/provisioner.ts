@@ -15,7 +15,6 @@ import {
   type Provisioner,
   ProvisionerError,
   sleep,
-  type TrafficSample,
 } from '../../src/provisioner/index.ts';
 import { checkTarget } from './check.ts';
 import { EngineClient } from './client.ts';
@@ -25,10 +24,11 @@ import { refused } from './errors.ts';
 import { EngineFacts } from './facts.ts';
 import { ailment, inspectedInstance, listedInstance } from './instance.ts';
 import { takeInventory } from './inventory.ts';
+import { startOnNetwork } from './network.ts';
 import { findAllOwned, findOwned } from './owned.ts';
 import { type DockerSettings, socketPath } from './schema.ts';
 import { LABEL, readStamp } from './stamp.ts';
-import { readTraffic } from './traffic.ts';
+import { type CountedTraffic, readTraffic } from './traffic.ts';
 import { type MachineEvent, watchMachines } from './watch.ts';
 import type { InspectedContainer } from './wire.ts';
 
@@ -116,7 +116,7 @@ export class DockerProvisioner implements Provisioner {
     if (container.State.Status === 'paused') {
       await this.#engine.unpause(container.Id, op.signal);
     } else {
-      const refusal = await this.#engine.start(container.Id, op.signal);
+      const refusal = await startOnNetwork(this.#engine, container.Id, this.#settings, op.signal);
       // The tenant knows this port, so the machine waits for it rather than getting another.
       if (refusal !== undefined) throw refused(refusal);
     }
@@ -148,7 +148,7 @@ export class DockerProvisioner implements Provisioner {
     }
   }
 
-  async traffic(ctx: CallContext): Promise<TrafficSample[]> {
+  async traffic(ctx: CallContext): Promise<CountedTraffic[]> {
     return readTraffic(this.#engine, this.#deps.agent, ctx);
   }
 

@@ -45,7 +45,7 @@ export const dockerSettings = z
         "Who starts the SSH server. never: the image's own command. always: the plugin replaces it by sshd. auto: replaced only when the image's command is a bare sshd or a bare shell.",
       ),
     publish_address: z
-      .union([z.ipv4(), z.ipv6()])
+      .union([z.ipv4(), z.ipv6()], 'expected an IPv4 or IPv6 address')
       .default('0.0.0.0')
       .describe("The host's address on which the machines' SSH ports are published."),
     public_address: z
@@ -88,7 +88,7 @@ export const dockerSettings = z
       .describe('The own network forbids machines to talk to each other. Needs an engine that manages the firewall.'),
     runtime: z
       .string()
-      .regex(/^[A-Za-z0-9_.-]+$/)
+      .regex(/^[A-Za-z0-9_.-]+$/, 'expected the name of a runtime that the engine knows')
       .optional()
       .describe(
         "A container runtime that the engine knows, such as runsc for stronger isolation. Default: the engine's.",
@@ -104,8 +104,9 @@ export const dockerSettings = z
   })
   .refine((s) => s.port_range_start <= s.port_range_end, {
     path: ['port_range_end'],
-    message: 'expected at least port_range_start',
-  });
+    message: 'is below port_range_start',
+  })
+  .describe('A Docker engine on this host: machines are containers with an SSH server.');
 
 export type DockerSettings = z.infer<typeof dockerSettings>;
 

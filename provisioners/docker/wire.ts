@@ -8,24 +8,14 @@ const labels = z
   .record(z.string(), z.string())
   .nullish()
   .transform((v) => v ?? {});
-const networks = z
-  .record(z.string(), z.looseObject({ IPAddress: z.string().nullish(), GlobalIPv6Address: z.string().nullish() }))
-  .nullish()
-  .transform((v) => v ?? {});
-
 export const listedContainer = z.object({
   Id: z.string().min(1),
-  Names: z
-    .array(z.string())
-    .nullish()
-    .transform((v) => v ?? []),
   State: z.string(),
   Labels: labels,
   Ports: z
     .array(z.looseObject({ PublicPort: z.number().optional() }))
     .nullish()
     .transform((v) => v ?? []),
-  NetworkSettings: z.looseObject({ Networks: networks }).optional(),
 });
 export type ListedContainer = z.infer<typeof listedContainer>;
 
@@ -39,11 +29,9 @@ export const inspectedContainer = z.object({
     ExitCode: z.number().optional(),
     OOMKilled: z.boolean().optional(),
     StartedAt: z.string().optional(),
-    Error: z.string().optional(),
     Health: z.looseObject({ Status: z.string().optional() }).nullish(),
   }),
   Config: z.looseObject({ Labels: labels }),
-  NetworkSettings: z.looseObject({ Networks: networks }).optional(),
 });
 export type InspectedContainer = z.infer<typeof inspectedContainer>;
 
@@ -56,18 +44,16 @@ export const inspectedImage = z.object({
 export type InspectedImage = z.infer<typeof inspectedImage>;
 
 export const engineInfo = z.looseObject({
-  ID: z.string().optional(),
   NCPU: z.number().int().positive(),
   MemTotal: z.number().positive(),
   Driver: z.string(),
   DriverStatus: z.array(z.array(z.string())).nullish(),
   DockerRootDir: z.string(),
   ServerVersion: z.string().optional(),
-  OSType: z.string().optional(),
-  InitBinary: z.string().nullish(),
   MemoryLimit: z.boolean().optional(),
   PidsLimit: z.boolean().optional(),
   CpuCfsQuota: z.boolean().optional(),
+  IPv4Forwarding: z.boolean().optional(),
   SecurityOptions: z.array(z.string()).nullish(),
   Runtimes: z.record(z.string(), z.unknown()).nullish(),
 });
@@ -77,7 +63,6 @@ export const created = z.object({ Id: z.string().min(1) });
 
 export const network = z.looseObject({
   Name: z.string(),
-  Driver: z.string(),
   Labels: labels,
   Options: z
     .record(z.string(), z.string())
@@ -86,6 +71,7 @@ export const network = z.looseObject({
 });
 
 export const stats = z.looseObject({
+  read: z.string().optional(),
   networks: z
     .record(z.string(), z.looseObject({ rx_bytes: z.number(), tx_bytes: z.number() }))
     .nullish()

@@ -2,33 +2,37 @@ import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 
 /** The target's settings. */
-export const sandboxSettings = z.strictObject({
-  socket_path: z
-    .string()
-    .refine(isAbsolute, 'expected an absolute path')
-    .describe('Unix socket of a running sandbox (start one with `dc-agent dev sandbox`).'),
-  request_timeout_seconds: z
-    .number()
-    .positive()
-    .max(600)
-    .default(10)
-    .describe('How long one call to the sandbox may take.'),
-  start_timeout_seconds: z
-    .number()
-    .positive()
-    .max(3600)
-    .default(120)
-    .describe('How long a machine may take to be made, to start or to be deleted before the attempt counts as failed.'),
-  stop_timeout_seconds: z
-    .number()
-    .positive()
-    .max(3600)
-    .default(60)
-    .describe('How long a machine may take to power off before the attempt counts as failed.'),
-  default_cpu_cores: z.number().positive().max(1024).default(1).describe('Cores where the offering names none.'),
-  default_memory_mb: z.number().int().positive().default(512).describe('Memory where the offering names none.'),
-  default_storage_gb: z.number().int().positive().default(10).describe('Disk where the offering names none.'),
-});
+export const sandboxSettings = z
+  .strictObject({
+    socket_path: z
+      .string()
+      .refine(isAbsolute, 'expected an absolute path')
+      .describe('Unix socket of a running sandbox (start one with `dc-agent dev sandbox`).'),
+    request_timeout_seconds: z
+      .number()
+      .positive()
+      .max(600)
+      .default(10)
+      .describe('How long one call to the sandbox may take.'),
+    start_timeout_seconds: z
+      .number()
+      .positive()
+      .max(3600)
+      .default(120)
+      .describe(
+        'How long a machine may take to be made, to start or to be deleted before the attempt counts as failed.',
+      ),
+    stop_timeout_seconds: z
+      .number()
+      .positive()
+      .max(3600)
+      .default(60)
+      .describe('How long a machine may take to power off before the attempt counts as failed.'),
+    default_cpu_cores: z.number().positive().max(1024).default(1).describe('Cores where the offering names none.'),
+    default_memory_mb: z.number().int().positive().default(512).describe('Memory where the offering names none.'),
+    default_storage_gb: z.number().int().positive().default(10).describe('Disk where the offering names none.'),
+  })
+  .describe('A sandbox: simulated machines behind a real SSH server, for trials and demonstrations only.');
 
 export type SandboxSettings = z.infer<typeof sandboxSettings>;
 

@@ -1,4 +1,4 @@
-import type { AgentId } from '../../src/provisioner/index.ts';
+import type { AgentId, Clock } from '../../src/provisioner/index.ts';
 import type { ScriptClient } from './client.ts';
 import type { ScriptSettings } from './schema.ts';
 
@@ -8,4 +8,5 @@ export interface Backend {
   readonly settings: ScriptSettings;
   readonly agent: AgentId;
   readonly target: string;
+  readonly clock: Clock;
 }

@@ -45,7 +45,7 @@ const ABSENT: Record<(typeof OPTIONAL)[number], Finding> = {
 
 async function checkFile(name: string, path: string): Promise<Finding> {
   const fail = (what: string, title: string, remedy: string): Finding => {
-    return { level: 'fail', code: `script.${name}.${what}`, title, remedy };
+    return { level: 'fail', code: codeOf(name, what), title, remedy };
   };
   let mode: number;
   try {
@@ -63,10 +63,12 @@ async function checkFile(name: string, path: string): Promise<Finding> {
   }
   if ((mode & 0o022) !== 0) {
     const title = `${path} can be changed by users other than its owner, and the agent runs it.`;
-    return { level: 'warn', code: `script.${name}.writable`, title, remedy: `chmod go-w ${path}` };
+    return { level: 'warn', code: codeOf(name, 'writable'), title, remedy: `chmod go-w ${path}` };
   }
-  return { level: 'pass', code: `script.${name}.executable`, title: `${path} is executable.` };
+  return { level: 'pass', code: codeOf(name, 'executable'), title: `${path} is executable.` };
 }
+
+const codeOf = (name: string, what: string): string => `script.${name.replace('_', '-')}.${what}`;
 
 async function checkList(backend: Backend, ctx: CallContext): Promise<Finding> {
   try {

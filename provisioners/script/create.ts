@@ -9,7 +9,7 @@ import type { Backend } from './backend.ts';
 import type { Reply } from './client.ts';
 import { describeMachine, requireMachine } from './describe.ts';
 import { toInstance } from './instance.ts';
-import { assertOurs, HANDLE, incompleteList, listMachines, machinesOf } from './ownership.ts';
+import { assertOurs, findMachines, HANDLE } from './ownership.ts';
 import type { WireInstance } from './wire.ts';
 
 /**
@@ -41,13 +41,9 @@ async function earlierMachine(backend: Backend, order: MachineOrder, op: Operati
 
 /** The machine that the list shows for this operation; undefined when a complete list shows none, or only an unfinished one. */
 async function adopt(backend: Backend, order: MachineOrder, op: Operation): Promise<WireInstance | undefined> {
-  const listing = await listMachines(backend, op);
-  const found = machinesOf({ stamp: order.stamp, handles: op.handles }, listing);
+  const found = await findMachines(backend, { stamp: order.stamp, handles: op.handles }, op);
   const machine = found.find(({ stamp }) => stamp.operation === op.id) ?? found[0];
-  if (machine === undefined) {
-    if (listing.complete) return undefined;
-    throw incompleteList();
-  }
+  if (machine === undefined) return undefined;
   if (found.length > 1) op.log.warn({ machines: found.length }, 'contract has several machines, took one');
   await op.remember(HANDLE.externalId, machine.externalId);
   const described = await describeMachine(backend, machine.externalId, order.stamp.contract, op);

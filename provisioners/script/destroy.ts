@@ -1,7 +1,15 @@
 import { type ExternalId, type Operation, type OwnedRef, ProvisionerError } from '../../src/provisioner/index.ts';
 import type { Backend } from './backend.ts';
 import { describeMachine } from './describe.ts';
-import { HANDLE, incompleteList, knownExternalId, listMachines, machinesOf, notOurs } from './ownership.ts';
+import {
+  findMachines,
+  HANDLE,
+  incompleteList,
+  knownExternalId,
+  listMachines,
+  machinesOf,
+  notOurs,
+} from './ownership.ts';
 
 /**
  * Removes what was made for this reference. With a list, the list says what that is, and afterwards that it is gone. Without one
@@ -9,9 +17,7 @@ import { HANDLE, incompleteList, knownExternalId, listMachines, machinesOf, notO
  */
 export async function destroyMachine(backend: Backend, ref: OwnedRef, op: Operation): Promise<void> {
   if (backend.settings.list === undefined) return destroyByWord(backend, ref, op);
-  const listing = await listMachines(backend, op);
-  const machines = machinesOf(ref, listing);
-  if (machines.length === 0 && !listing.complete) throw incompleteList();
+  const machines = await findMachines(backend, ref, op);
   for (const { externalId } of machines) await terminate(backend, externalId, op);
   if (machines.length === 0) return;
 
@@ -45,7 +51,11 @@ async function destroyByWord(backend: Backend, ref: OwnedRef, op: Operation): Pr
     const described = await describeMachine(backend, id, ref.stamp.contract, op);
     if (described.state === 'refused') throw described.error;
     // Also when there is no machine any more: an earlier run may have been cut off before it had cleaned up behind it.
-    return terminate(backend, id, op);
+    await terminate(backend, id, op);
+    if (described.state === 'none') return;
+    const after = await describeMachine(backend, id, ref.stamp.contract, op);
+    if (after.state === 'found') throw stillThere(id);
+    return;
   }
   if (ref.handles[HANDLE.attempt] !== 'begun') return;
   throw new ProvisionerError(
@@ -62,5 +72,5 @@ async function terminate(backend: Backend, id: ExternalId, op: Operation): Promi
 }
 
 function stillThere(id: ExternalId): ProvisionerError {
-  return new ProvisionerError('retry', `Terminate succeeded but machine ${id} is still listed.`);
+  return new ProvisionerError('retry', `Terminate succeeded but machine ${id} is still there.`);
 }

@@ -3,7 +3,7 @@ import type { Backend } from './backend.ts';
 import { describeMachine } from './describe.ts';
 import { excerpt } from './excerpt.ts';
 import { toInstance } from './instance.ts';
-import { knownExternalId, listMachines, machinesOf } from './ownership.ts';
+import { findMachines, knownExternalId } from './ownership.ts';
 
 /**
  * The present truth about one machine: what get_instance says, and its health. Absence is believed only from a complete list, and
@@ -51,10 +51,8 @@ async function healthOf(backend: Backend, id: ExternalId, ctx: CallContext): Pro
 
 async function fromList(backend: Backend, ref: OwnedRef, ctx: CallContext, why: string): Promise<Observed> {
   if (backend.settings.list === undefined) return { state: 'unknown', why };
-  const listing = await listMachines(backend, ctx);
-  const machine = machinesOf(ref, listing)[0];
-  if (machine !== undefined) return present({ ...machine, stamp: ref.stamp });
-  return listing.complete ? { state: 'absent' } : { state: 'unknown', why: `${why}; and the list is incomplete` };
+  const [machine] = await findMachines(backend, ref, ctx);
+  return machine === undefined ? { state: 'absent' } : present({ ...machine, stamp: ref.stamp });
 }
 
 function present(instance: Instance, unhealthy?: string): Observed {

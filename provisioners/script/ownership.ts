@@ -1,5 +1,6 @@
 import {
   type CallContext,
+  type Clock,
   type ContractId,
   type ExternalId,
   type Instance,
@@ -8,6 +9,7 @@ import {
   type OwnerStamp,
   ProvisionerError,
   parseContractId,
+  sleep,
 } from '../../src/provisioner/index.ts';
 import type { Backend } from './backend.ts';
 import { fromListed } from './instance.ts';
@@ -61,6 +63,32 @@ export function machinesOf(ref: OwnedRef, listing: ScriptListing): Instance[] {
     if (listing.strangers.has(id) || (byId && !carries(byId.stamp, ref.stamp))) throw notOurs(ref.stamp);
   }
   return listing.instances.filter(({ stamp }) => carries(stamp, ref.stamp));
+}
+
+/**
+ * The machines of this reference by the list; none only when two complete lists in a row say so, because what follows from "none"
+ * (making one, calling one gone) is hard to take back, and a backend that has just been restarted may show nothing at first.
+ */
+export async function findMachines(backend: Backend, ref: OwnedRef, ctx: CallContext): Promise<Instance[]> {
+  for (let look = 1; ; look++) {
+    const listing = await listMachines(backend, ctx);
+    const found = machinesOf(ref, listing);
+    if (found.length > 0) return found;
+    if (!listing.complete) throw incompleteList();
+    if (look === LOOKS) return found;
+    await pause(backend.clock, ctx.signal);
+  }
+}
+
+const LOOKS = 2;
+const BETWEEN_LOOKS_MS = 200;
+
+async function pause(clock: Clock, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(clock, BETWEEN_LOOKS_MS, signal);
+  } catch (cause) {
+    throw new ProvisionerError('retry', 'The call was cancelled between two looks at the list.', { cause });
+  }
 }
 
 /** A list need not tell operations; one that is told must be ours. */

@@ -8,7 +8,7 @@ import {
 import type { Backend } from './backend.ts';
 import { requireMachine } from './describe.ts';
 import { toInstance } from './instance.ts';
-import { incompleteList, knownExternalId, listMachines, machinesOf } from './ownership.ts';
+import { findMachines, knownExternalId } from './ownership.ts';
 
 /** Both are sent only after a list, or where there is none the machine's own description, has said whose the machine is. */
 export async function stopMachine(backend: Backend, ref: OwnedRef, op: Operation): Promise<void> {
@@ -34,10 +34,8 @@ async function findOurs(backend: Backend, ref: OwnedRef, op: Operation): Promise
     await requireMachine(backend, id, ref.stamp.contract, op);
     return id;
   }
-  const listing = await listMachines(backend, op);
-  const machines = machinesOf(ref, listing);
+  const machines = await findMachines(backend, ref, op);
   const machine = machines.find(({ externalId }) => externalId === id) ?? machines[0];
   if (machine !== undefined) return machine.externalId;
-  if (!listing.complete) throw incompleteList();
   throw new ProvisionerError('not-ours', `The list shows no machine of contract ${ref.stamp.contract}.`);
 }

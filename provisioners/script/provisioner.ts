@@ -23,7 +23,7 @@ const NOTHING_KNOWN: Inventory = {
 /** A backend made of the operator's own executables. What has no executable is not supported, and its method is absent. */
 export function openScript(settings: ScriptSettings, deps: PluginDeps): Provisioner {
   const client = scriptClient(settings, deps.target, deps.clock);
-  const backend: Backend = { client, settings, agent: deps.agent, target: deps.target };
+  const backend: Backend = { client, settings, agent: deps.agent, target: deps.target, clock: deps.clock };
   const provisioner: Provisioner = {
     capabilities: { readiness: settings.ready_check },
     check: (ctx) => checkScripts(backend, ctx),

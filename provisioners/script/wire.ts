@@ -96,7 +96,7 @@ const instance = z.object({
   ipv6_address: z.union([z.ipv6(), z.literal('')]).nullish(),
   ssh_port: z.number().int().min(1).max(65_535).nullish(),
   root_password: z.string().max(1024).nullish(),
-  additional_details: z.unknown().transform(toDetails),
+  additional_details: z.unknown().optional().transform(toDetails),
   status: z.enum(['running', 'stopped', 'unknown']).nullish().catch(undefined),
   contract_id: text,
 });

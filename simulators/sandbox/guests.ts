@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { AuthContext, Connection, ParsedKey, ServerChannel, Session } from 'ssh2';
 import type { SandboxCore } from './core.ts';
 import { type GuestFacts, MOTD, runCommand } from './guest-commands.ts';
+import { keyPair } from './key-pair.ts';
 import type { SandboxMachine } from './machine.ts';
 
 export interface Guests {
@@ -46,7 +47,7 @@ export async function startGuests(
   }
 
   function open(machine: Readonly<SandboxMachine>): void {
-    if (machine.hostKey === undefined) core.setHostKey(machine.id, ssh2.utils.generateKeyPairSync('ed25519').private);
+    if (machine.hostKey === undefined) core.setHostKey(machine.id, keyPair(ssh2).private);
     const sockets = new Set<Socket>();
     const guest = new ssh2.Server({ hostKeys: [core.machines.get(machine.id)?.hostKey ?? ''] });
     guest.on('connection', (client) => welcome(client, machine));

@@ -31,7 +31,7 @@ function readState(path: string): SandboxState | undefined {
   } catch (cause) {
     throw new Error(`${path} is not a sandbox state file; move it away to start empty`, { cause });
   }
-  if (state?.format !== 1 || !Array.isArray(state.machines)) {
+  if (state?.format !== 1 || !Array.isArray(state.machines) || !Number.isFinite(state.savedAt)) {
     throw new Error(`${path} is not a sandbox state file of format 1; move it away to start empty`);
   }
   return state;

@@ -2,9 +2,11 @@ import type { Clock } from '../../src/ports/clock.ts';
 import type { Hypervisor } from './hypervisor.ts';
 import type { SandboxMachine } from './machine.ts';
 
-/** Everything that a sandbox must keep to go on after a restart. Plain JSON; times are what is left, in ms. */
+/** Everything that a sandbox must keep to go on after a restart. Plain JSON; times are what is left at `savedAt`, in ms. */
 export interface SandboxState {
   readonly format: 1;
+  /** Unix time in ms. */
+  readonly savedAt: number;
   readonly machines: readonly SavedMachine[];
 }
 
@@ -14,11 +16,12 @@ type SavedMachine = Omit<SandboxMachine, 'stateEndsAt' | 'startedAt' | 'sshReady
   readonly sshReadyInMs?: number;
 };
 
-/** The monotonic clock starts anew with every process, so only differences are kept. */
+/** The monotonic clock starts anew with every process, so only differences to the moment of saving are kept. */
 export function saveState(hypervisor: Hypervisor, clock: Clock): SandboxState {
   const now = clock.monotonic();
   return {
     format: 1,
+    savedAt: clock.now(),
     machines: [...hypervisor.machines.values()].map(({ stateEndsAt, startedAt, sshReadyAt, ...rest }) => ({
       ...rest,
       ...(stateEndsAt === undefined ? {} : { stateEndsInMs: stateEndsAt - now }),
@@ -28,9 +31,9 @@ export function saveState(hypervisor: Hypervisor, clock: Clock): SandboxState {
   };
 }
 
-/** Adds the saved machines and lets their transitions go on from where they were. */
+/** Adds the saved machines as if they had gone on all the while: only who told of them was away. */
 export function restoreState(hypervisor: Hypervisor, clock: Clock, state: SandboxState): void {
-  const now = clock.monotonic();
+  const now = clock.monotonic() - Math.max(0, clock.now() - state.savedAt);
   for (const { stateEndsInMs, startedMsAgo, sshReadyInMs, ...rest } of state.machines) {
     hypervisor.place({
       ...rest,

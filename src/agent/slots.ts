@@ -17,8 +17,13 @@ export class Slots {
     return this.#busy;
   }
 
+  /** Whether `tryTake` would give one. */
+  get free(): boolean {
+    return this.#busy < this.limit && this.#waiting.length === 0;
+  }
+
   tryTake(): GiveBack | undefined {
-    return this.#busy < this.limit && this.#waiting.length === 0 ? this.#take() : undefined;
+    return this.free ? this.#take() : undefined;
   }
 
   /** Resolves when a slot is ours; rejects with the signal's reason when it is aborted before. */

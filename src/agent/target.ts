@@ -91,8 +91,8 @@ export class Target {
     if (value !== undefined) this.#inventory = { value, measuredAt };
   }
 
-  /** Whether one more machine fits beside what was promised but not yet measured. */
-  admits(demand: Demand, records: Iterable<ContractRecord>, headroomMb: number): ReturnType<typeof admit> {
+  /** What was promised to contracts, and is not in the latest measurement yet. */
+  promised(records: Iterable<ContractRecord>): Demand[] {
     const measuredAt = this.#inventory?.measuredAt ?? 0;
     const promised: Demand[] = [];
     for (const record of records) {
@@ -100,6 +100,11 @@ export class Target {
       if (record.goal === 'deliver' && (record.machine !== 'made' || record.admittedAt >= measuredAt)) promised.push(record.order);
       else if (record.deliveredAt !== undefined && record.deliveredAt >= measuredAt) promised.push(record.order);
     }
+    return promised;
+  }
+
+  /** Whether one more machine fits beside what was promised. */
+  admits(demand: Demand, promised: readonly Demand[], headroomMb: number): ReturnType<typeof admit> {
     return admit(demand, this.#inventory?.value, promised, headroomMb);
   }
 

@@ -1,4 +1,4 @@
-import type { ContractRecord } from '../lifecycle/index.ts';
+import type { ContractRecord, Demand } from '../lifecycle/index.ts';
 import { PlatformError, type PendingItem } from '../platform/api.ts';
 import type { ContractId, OperationId } from '../ports/ids.ts';
 import type { AgentDeps } from './deps.ts';
@@ -71,26 +71,41 @@ export class WorkList {
     const { deps, admitting } = this.#context;
     if (!admitting() || deps.clock.monotonic() - this.#listedAt > STALE_MS) return;
     const rest: PendingItem[] = [];
+    const promised = this.#promised();
     for (const item of this.#items) {
-      if (!this.#consider(item)) rest.push(item);
+      if (!this.#consider(item, promised)) rest.push(item);
     }
     this.#items = rest;
   }
 
+  /** What each target has promised; added up when first asked for, so that a long list does not count the contracts once per entry. */
+  #promised(): (target: Target) => Demand[] {
+    const known = new Map<Target, Demand[]>();
+    return (target) => {
+      const promised = known.get(target) ?? target.promised(this.#context.open());
+      known.set(target, promised);
+      return promised;
+    };
+  }
+
   /** True when the entry needs no further look. */
-  #consider(item: PendingItem): boolean {
+  #consider(item: PendingItem, promisedBy: (target: Target) => Demand[]): boolean {
     const { deps, targets, begin } = this.#context;
     const { contract } = item;
     if (this.#isKnown(contract)) return true;
     const target = targetFor(item, targets);
     if (target === undefined) return true;
+    // Asked first, because it costs nothing: in a burst most entries end here, once per lane that becomes free.
+    if (!target.creating.free) return this.#decline(contract, BUSY, false);
     const read = readOrder(item);
     if ('refused' in read) return this.#decline(contract, read.refused, true);
-    const fit = target.admits(read.order, this.#context.open(), deps.settings.memoryHeadroomMb);
+    const promised = promisedBy(target);
+    const fit = target.admits(read.order, promised, deps.settings.memoryHeadroomMb);
     if (!fit.fits) return this.#decline(contract, fit.why, false);
     const lane = target.creating.tryTake();
     if (lane === undefined) return this.#decline(contract, BUSY, false);
     this.#declined.delete(contract);
+    promised.push(read.order);
     const now = deps.clock.now();
     void deps.ledger.append(contract, {
       type: 'admitted',

@@ -9,11 +9,11 @@ import type { Io } from './io.ts';
  * Its secrets are known to the redaction from here on, whichever backend's they are.
  */
 export async function readConfig(args: Args, io: Io): Promise<Config> {
-  const [{ loadConfig }, { builtinPlugins }] = await Promise.all([
+  const [{ loadConfig }, { builtinPlugins, plannedPlugins }] = await Promise.all([
     import('../config/load.ts'),
     import('../../provisioners/index.ts'),
   ]);
-  const config = loadConfig(args.config, { plugins: builtinPlugins, env: io.env });
+  const config = loadConfig(args.config, { plugins: builtinPlugins, planned: plannedPlugins, env: io.env });
   registerAll(config);
   return config;
 }

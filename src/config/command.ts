@@ -1,4 +1,4 @@
-import { type LoadOptions, loadConfig } from './load.ts';
+import { inspectConfig, type LoadOptions } from './load.ts';
 import { ConfigError, formatProblem, formatWarning } from './types.ts';
 
 /** What a `dc-agent config ...` command has to say: `text` for people, `json` for `--json`. */
@@ -8,10 +8,10 @@ export interface ConfigReport {
   readonly json: unknown;
 }
 
-/** `dc-agent config check`: reads the whole file, and every secret it points to; touches nothing else. */
+/** `dc-agent config check`: reads the whole file, and every secret that it names a file or credential for; touches nothing else. */
 export function configCheck(file: string, options: LoadOptions): ConfigReport {
   return reportErrors(file, () => {
-    const { targets, warnings } = loadConfig(file, options);
+    const { targets, warnings } = inspectConfig(file, options).config;
     const list = targets.map(({ name, type }) => (name === type ? name : `${name} (${type})`)).join(', ');
     const summary = `${file}: valid; ${targets.length === 1 ? 'target' : 'targets'} ${list}`;
     return {

@@ -57,9 +57,15 @@ function exampleKey(key: KeyReference, schema: z.ZodType): string {
 function exampleValue({ key, default: standard, example }: KeyReference, schema: z.ZodType): unknown {
   if (standard !== undefined || example !== undefined) return standard ?? example;
   const placeholder = `${PLACEHOLDERS[1]}-${key.toUpperCase().replaceAll('_', '-')}`;
-  const refused = schema.safeParse({ [key]: placeholder }).error?.issues.some((issue) => issue.path[0] === key);
-  // Where a plain word will not do, it is a path that is wanted.
-  return refused === true ? `/${placeholder}` : placeholder;
+  return accepts(schema, key, `/${placeholder}`) && !accepts(schema, key, placeholder)
+    ? `/${placeholder}`
+    : placeholder;
+}
+
+/** Whether the schema has nothing against this one value. */
+function accepts(schema: z.ZodType, key: string, value: string): boolean {
+  const { error } = schema.safeParse({ [key]: value });
+  return error?.issues.every((issue) => issue.path[0] !== key) ?? true;
 }
 
 function commentedOut(block: string): string {

@@ -1,9 +1,9 @@
 import type { z } from 'zod';
 import { Secret } from '../ports/secret.ts';
 import { type ConfigReport, reportErrors } from './command.ts';
-import { type ConfigDetails, DEFAULT_STATE_DIR, type LoadOptions, loadDetails, stateDirectoryFrom } from './load.ts';
+import { type ConfigDetails, DEFAULT_STATE_DIR, inspectConfig, type LoadOptions, stateDirectoryFrom } from './load.ts';
 import type { KeyPath } from './locate.ts';
-import { keysOf, type Plugins, TABLES } from './reference.ts';
+import { keysOf, TABLES } from './reference.ts';
 import { formatPath } from './report.ts';
 import { isTable, valueAt } from './tables.ts';
 import { formatWarning } from './types.ts';
@@ -20,9 +20,9 @@ export interface ExplainedKey {
 /** `dc-agent config explain`: every effective setting, in the order of the reference. */
 export function configExplain(file: string, options: LoadOptions): ConfigReport {
   return reportErrors(file, () => {
-    const details = loadDetails(file, options);
+    const details = inspectConfig(file, options);
     const env = options.env ?? process.env;
-    const sections = [...ownSections(details, env), ...targetSections(details, options.plugins)];
+    const sections = [...ownSections(details, env), ...targetSections(details)];
     const { warnings } = details.config;
     return {
       ok: true,
@@ -41,7 +41,7 @@ function ownSections(details: ConfigDetails, env: NodeJS.ProcessEnv): Section[] 
   const sections: Section[] = [];
   for (const [name, schema] of Object.entries(TABLES)) {
     if (name === 'gateway' && details.config.gateway === undefined) continue;
-    const written = isTable(details.document[name]) ? details.document[name] : {};
+    const written = isTable(details.document.content[name]) ? details.document.content[name] : {};
     const keys = explainKeys(details, schema, written, (path) => [name, ...path]);
     sections.push({
       title: `[${name}]`,
@@ -60,20 +60,19 @@ function stateDir(key: ExplainedKey, env: NodeJS.ProcessEnv): ExplainedKey {
     : { path: key.path, value: given, from: 'environment' };
 }
 
-function targetSections(details: ConfigDetails, plugins: Plugins): Section[] {
+function targetSections(details: ConfigDetails): Section[] {
   return details.targets.map((target) => {
-    const schema = plugins.get(target.type)?.settings;
     const effective = isTable(target.settings) ? target.settings : {};
     const standard = target.isDefault ? ', the default target' : '';
     return {
       title: `target ${target.name}: ${target.type}${standard}`,
-      keys: schema === undefined ? [] : explainKeys(details, schema, effective, target.toDocument),
+      keys: explainKeys(details, target.schema, effective, target.toDocument),
     };
   });
 }
 
 function explainKeys(
-  { document, locator }: ConfigDetails,
+  { document: { content, locator } }: ConfigDetails,
   schema: z.ZodType,
   effective: Readonly<Record<string, unknown>>,
   toDocument: (path: KeyPath) => KeyPath,
@@ -81,7 +80,7 @@ function explainKeys(
   return keysOf(schema).map(({ key, secret, default: standard }) => {
     const place = toDocument([key]);
     const path = formatPath(place);
-    const written = valueAt(document, place);
+    const written = valueAt(content, place);
     if (written === undefined) {
       return standard === undefined ? { path, from: 'unset' } : { path, value: standard, from: 'default' };
     }

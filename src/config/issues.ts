@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { KeyPath } from './locate.ts';
-import { keysAt } from './reference.ts';
+import { keysAt, TABLES } from './reference.ts';
 import { formatKey, type Report, UNKNOWN_KEY } from './report.ts';
 import { closest } from './suggest.ts';
 import { valueAt } from './tables.ts';
@@ -21,10 +21,8 @@ export function reportIssues(
   for (const issue of issues) {
     const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
     if (issue.code === 'unrecognized_keys') {
-      for (const key of issue.keys) {
-        const suggestion = closest(key, keysAt(schema, path));
-        reportUnknownKey(report, toDocument([...path, key]), suggestion);
-      }
+      const known = keysAt(schema, path);
+      for (const key of issue.keys) reportUnknownKey(report, toDocument([...path, key]), known);
     } else {
       const found = valueAt(value, path);
       report.problem(toDocument(path), ...describe(issue, found));
@@ -32,9 +30,14 @@ export function reportIssues(
   }
 }
 
-export function reportUnknownKey(report: Report, path: KeyPath, suggestion: string | undefined): void {
-  const more = suggestion === undefined ? {} : { suggestion: `did you mean ${formatKey(suggestion)}?` };
-  report.problem(path, UNKNOWN_KEY, more);
+/** `known`: what may stand in its place. */
+export function reportUnknownKey(report: Report, path: KeyPath, known: readonly string[]): void {
+  const key = String(path.at(-1));
+  const home = Object.entries(TABLES).find(([, schema]) => keysAt(schema, []).includes(key))?.[0];
+  const meant = closest(key, known);
+  if (home !== undefined) report.problem(path, UNKNOWN_KEY, { suggestion: `it belongs in [${home}]` });
+  else if (meant !== undefined) report.problem(path, UNKNOWN_KEY, { suggestion: `did you mean ${formatKey(meant)}?` });
+  else report.problem(path, UNKNOWN_KEY);
 }
 
 type Description = [message: string, more?: { expected?: string; suggestion?: string }];
@@ -100,7 +103,8 @@ function unitOf(origin: string): string {
 
 function kindOf(value: unknown): string {
   if (typeof value === 'string') return 'a text';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'a whole number' : 'a number';
+  if (typeof value === 'number' && !Number.isFinite(value)) return 'not a finite number';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'a whole number' : 'a number with a fraction';
   if (typeof value === 'boolean') return 'true or false';
   if (Array.isArray(value)) return 'a list';
   return value instanceof Date ? 'a date' : 'a table';

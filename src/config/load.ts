@@ -1,59 +1,65 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { TextDecoder } from 'node:util';
-import { parse, TomlError } from 'smol-toml';
 import type { z } from 'zod';
 import { withEnvironment } from '../provisioner/settings.ts';
+import { type Document, parseDocument, readConfigFile } from './document.ts';
 import { reportIssues, reportUnknownKey } from './issues.ts';
-import { type KeyLocator, type KeyPath, locateKeys } from './locate.ts';
+import type { KeyPath } from './locate.ts';
 import { reportPlaceholders } from './placeholders.ts';
 import { type Plugins, TABLES } from './reference.ts';
 import { createReport, type Report } from './report.ts';
 import type { agentTable, apiTable, gatewayTable, pollingTable } from './schema.ts';
-import { closest } from './suggest.ts';
 import { isTable, type Table } from './tables.ts';
-import { type ReadTarget, readTargets } from './targets.ts';
+import { type Provisioners, type ReadTarget, readTargets } from './targets.ts';
 import { type AgentConfig, type Config, ConfigError, type GatewayConfig } from './types.ts';
 import { warnAboutFile, warnAboutValues } from './warnings.ts';
 
 export interface LoadOptions {
-  /** The provisioners that this agent has, by type. */
+  /** The provisioners that this version drives, by type. */
   readonly plugins: Plugins;
+  /** Those of which it only knows the settings: their keys are understood, and a target of theirs is refused. */
+  readonly planned?: Plugins;
   /** For STATE_DIRECTORY and CREDENTIALS_DIRECTORY; the process's own when left out. */
   readonly env?: NodeJS.ProcessEnv;
 }
 
 /** Reads the configuration file. Throws ConfigError with everything that is wrong with it. */
 export function loadConfig(file: string, options: LoadOptions): Config {
-  return loadDetails(file, options).config;
+  const { text, mode } = readConfigFile(file);
+  return parseDetails(text, file, options, { mode, plannedIs: 'problem' }).config;
 }
 
 /** The same for a text that is in memory already; `file` is only what errors call it. */
 export function parseConfig(text: string, file: string, options: LoadOptions): Config {
-  return parseDetails(text, file, options).config;
+  return parseDetails(text, file, options, { plannedIs: 'problem' }).config;
 }
 
 /** A configuration together with how it was written; for those who explain it. */
 export interface ConfigDetails {
   readonly config: Config;
-  readonly document: Table;
-  readonly locator: KeyLocator;
+  readonly document: Document;
   readonly targets: readonly ReadTarget[];
 }
 
-export function loadDetails(file: string, options: LoadOptions): ConfigDetails {
+/** As `loadConfig`, for those who only look at the file: a target of a planned provisioner is a warning to them. */
+export function inspectConfig(file: string, options: LoadOptions): ConfigDetails {
   const { text, mode } = readConfigFile(file);
-  return parseDetails(text, file, options, mode);
+  return parseDetails(text, file, options, { mode, plannedIs: 'warning' });
 }
 
-function parseDetails(text: string, file: string, options: LoadOptions, mode?: number): ConfigDetails {
-  const document = parseToml(text, file);
-  const locator = locateKeys(text);
-  const report = createReport(file, locator);
-  const env = options.env ?? process.env;
-  const read = withEnvironment(env, () => readDocument(document, options.plugins, report));
+interface Reading {
+  /** Of the file, where there is one. */
+  readonly mode?: number;
+  readonly plannedIs: Provisioners['plannedIs'];
+}
+
+function parseDetails(text: string, file: string, options: LoadOptions, { mode, plannedIs }: Reading): ConfigDetails {
+  const document = parseDocument(text, file);
+  const report = createReport(file, document.locator);
+  const { plugins, planned = new Map(), env = process.env } = options;
+  const provisioners = { plugins, planned, plannedIs };
+  const read = withEnvironment(env, () => readTables(document.content, provisioners, report));
   if (report.problems.length === 0) {
-    warnAboutValues(document, report);
-    if (mode !== undefined) warnAboutFile(document, read.targets, options.plugins, mode, report);
+    warnAboutValues(document.content, report);
+    if (mode !== undefined) warnAboutFile(document.content, read.targets, mode, report);
   }
   const { api, polling, agent, gateway, targets } = read;
   if (report.problems.length > 0 || !api || !polling || !agent) {
@@ -66,6 +72,8 @@ function parseDetails(text: string, file: string, options: LoadOptions, mode?: n
       providerPubkey: api.provider_pubkey,
       agentKey: api.agent_secret_key,
       ...(api.pool_id === undefined ? {} : { poolId: api.pool_id }),
+      ...(api.reads_per_minute === undefined ? {} : { readsPerMinute: api.reads_per_minute }),
+      ...(api.writes_per_minute === undefined ? {} : { writesPerMinute: api.writes_per_minute }),
     },
     polling: {
       intervalSeconds: polling.interval_seconds,
@@ -78,58 +86,10 @@ function parseDetails(text: string, file: string, options: LoadOptions, mode?: n
     ...(gateway === undefined ? {} : { gateway: gatewayConfig(gateway) }),
     warnings: inFileOrder(report.warnings),
   };
-  return { config, document, locator, targets };
+  return { config, document, targets };
 }
 
-const MAX_FILE_BYTES = 1 << 20;
-
-function readConfigFile(file: string): { text: string; mode: number } {
-  const fail = (message: string, suggestion?: string): never => {
-    const problem = { file, line: 0, column: 0, path: '', message };
-    throw new ConfigError([suggestion === undefined ? problem : { ...problem, suggestion }]);
-  };
-  let descriptor: number;
-  try {
-    descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    if (code !== 'ENOENT') return fail(`cannot be opened (${code})`);
-    return fail('there is no such file', 'make one with: dc-agent setup token, or name another with --config');
-  }
-  try {
-    const { size, mode } = fstatSync(descriptor);
-    if ((mode & constants.S_IFMT) !== constants.S_IFREG) return fail('is not a regular file');
-    if (size > MAX_FILE_BYTES) return fail(`is larger than ${MAX_FILE_BYTES} bytes`);
-    const text = decode(readFileSync(descriptor));
-    return text === undefined ? fail('is not UTF-8 text') : { text, mode };
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function decode(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (error) {
-    if (error instanceof TypeError) return undefined;
-    throw error;
-  }
-}
-
-/** The parser's own message quotes the lines around the error, and with them any secret in those lines; so only its first line is kept, and no cause. */
-function parseToml(text: string, file: string): Table {
-  try {
-    return parse(text, { maxDepth: 32, unsafeKeyBehaviour: 'throw' });
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    const message = error.message.split('\n', 1)[0]?.replace('Invalid TOML document: ', '') ?? '';
-    throw new ConfigError([
-      { file, line: error.line, column: error.column, path: '', message: `is not TOML: ${message}` },
-    ]);
-  }
-}
-
-interface ReadDocument {
+interface ReadTables {
   readonly api: z.output<typeof apiTable> | undefined;
   readonly polling: z.output<typeof pollingTable> | undefined;
   readonly agent: z.output<typeof agentTable> | undefined;
@@ -137,10 +97,10 @@ interface ReadDocument {
   readonly targets: ReadTarget[];
 }
 
-function readDocument(document: Table, plugins: Plugins, report: Report): ReadDocument {
+function readTables(document: Table, provisioners: Provisioners, report: Report): ReadTables {
   const known = [...Object.keys(TABLES), 'provisioner', 'additional_provisioners', 'targets'];
   for (const key of Object.keys(document)) {
-    if (!known.includes(key)) reportUnknownKey(report, [key], closest(key, known));
+    if (!known.includes(key)) reportUnknownKey(report, [key], known);
   }
   const unused: KeyPath[] = [];
   const read = {
@@ -149,7 +109,7 @@ function readDocument(document: Table, plugins: Plugins, report: Report): ReadDo
     agent: readTable(document, 'agent', TABLES.agent, report, unused),
     gateway:
       document.gateway === undefined ? undefined : readTable(document, 'gateway', TABLES.gateway, report, unused),
-    targets: readTargets(document, plugins, report, unused),
+    targets: readTargets(document, provisioners, report, unused),
   };
   reportPlaceholders(document, unused, report);
   return read;

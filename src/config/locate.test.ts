@@ -151,24 +151,27 @@ test('another name, written at the position of a key, renames that key and no ot
   let proven = 0;
   fc.assert(
     fc.property(documents, fc.nat(), (document, pick) => {
-      const before = pathsIn(parse(document)).filter((path) => typeof path.at(-1) === 'string');
-      const path = before[pick % Math.max(1, before.length)];
+      const before = parse(document);
+      const keys = pathsIn(before).filter((path) => typeof path.at(-1) === 'string' && isPlain(valueAt(before, path)));
+      const path = keys[pick % Math.max(1, keys.length)];
       if (path === undefined) return;
       const renamed = rename(document, locateKeys(document).find(path));
-      // Where several headers mention one table, renaming it in one of them can make the others clash.
-      if (!accepts(renamed)) return;
+      expect(accepts(renamed), renamed).toBe(true);
       const after = parse(renamed);
-      const found = pathsIn(after).filter((other) => other.includes('renamed'));
-      expect(found.length, renamed).toBeGreaterThan(0);
-      if (isTable(valueAt(parse(document), path)) || Array.isArray(valueAt(parse(document), path))) return;
-      expect(found).toEqual([[...path.slice(0, -1), 'renamed']]);
+      expect(pathsIn(after).filter((other) => other.includes('renamed'))).toEqual([[...path.slice(0, -1), 'renamed']]);
       expect(valueAt(after, path)).toBeUndefined();
       proven++;
     }),
     { numRuns: 1000 },
   );
-  expect(proven).toBeGreaterThan(300);
+  // Few of the documents have no key with a plain value: the others must all have been put to the proof.
+  expect(proven).toBeGreaterThan(500);
 });
+
+/** Tables are left out: several headers may mention one, and renamed in one place only, it clashes with the others. */
+function isPlain(value: unknown): boolean {
+  return !isTable(value) && !Array.isArray(value);
+}
 
 function rename(document: string, position: Position | undefined): string {
   const lines = document.split('\n').slice(0, (position?.line ?? 1) - 1);

@@ -21,96 +21,119 @@ export interface KeyLocator {
  * The text must be one that the parser accepted. Other texts do no harm, yet positions in them mean nothing.
  */
 export function locateKeys(text: string): KeyLocator {
-  const offsets = scan(text);
+  const root = scan(text);
   const lines = lineStarts(text);
-  const find = (path: KeyPath): Position | undefined => {
-    const offset = offsets.get(idOf(path))?.offset;
-    return offset === undefined ? undefined : positionOf(lines, offset);
-  };
+  const position = (node: Node): Position => positionOf(lines, node.offset);
   return {
-    size: offsets.size,
-    find,
+    size: count(root) - 1,
+    find(path) {
+      const node = path.length === 0 ? undefined : deepest(root, path);
+      return node === undefined || node.depth < path.length ? undefined : position(node);
+    },
     nearest(path) {
-      for (let length = path.length; length > 0; length--) {
-        const position = find(path.slice(0, length));
-        if (position !== undefined) return position;
-      }
-      return { line: 1, column: 1 };
+      const node = deepest(root, path);
+      return node === root ? { line: 1, column: 1 } : position(node);
     },
   };
 }
 
-type Note = (path: KeyPath, offset: number, own: boolean) => void;
+/** A key, a table or an element. A tree, because paths as text would make the work grow with the square of a hostile file. */
+interface Node {
+  readonly depth: number;
+  offset: number;
+  /** Written for its own sake, and not only on the way to something inside it. */
+  own: boolean;
+  /** How many tables an array of tables has so far. */
+  tables: number;
+  children?: Map<string | number, Node>;
+}
 
-/** `own`: written for its own sake, and not only on the way to something inside it. */
-function scan(text: string): Map<string, { offset: number; own: boolean }> {
-  const found = new Map<string, { offset: number; own: boolean }>();
-  const note: Note = (path, offset, own) => {
-    const id = idOf(path);
-    const before = found.get(id);
-    if (before === undefined || (own && !before.own)) found.set(id, { offset, own });
-  };
-  const lengths = new Map<string, number>();
-  let table: KeyPath = [];
+function newNode(depth: number, offset: number, own: boolean): Node {
+  return { depth, offset, own, tables: 0 };
+}
+
+/** The child of that name, made when it is not there yet; its own place wins over a mention on the way. */
+function note(parent: Node, name: string | number, offset: number, own: boolean): Node {
+  parent.children ??= new Map();
+  const known = parent.children.get(name);
+  if (known === undefined) {
+    const node = newNode(parent.depth + 1, offset, own);
+    parent.children.set(name, node);
+    return node;
+  }
+  if (own && !known.own) [known.offset, known.own] = [offset, true];
+  return known;
+}
+
+function deepest(root: Node, path: KeyPath): Node {
+  let node = root;
+  for (const part of path) {
+    const child = node.children?.get(part);
+    if (child === undefined) return node;
+    node = child;
+  }
+  return node;
+}
+
+function count(root: Node): number {
+  let total = 0;
+  const open = [root];
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    total++;
+    for (const child of node.children?.values() ?? []) open.push(child);
+  }
+  return total;
+}
+
+function scan(text: string): Node {
+  const root = newNode(0, 0, true);
+  let table = root;
   let at = skipVoid(text, text.charCodeAt(0) === 0xfeff ? 1 : 0);
   while (at < text.length) {
     const start = at;
     if (text[at] === '[') {
       const many = text[at + 1] === '[';
       const key = readKey(text, at + (many ? 2 : 1));
-      table = enterTable(key.parts, many, lengths, note);
+      table = enterTable(root, key.parts, many);
       at = key.end + (many ? 2 : 1);
     } else {
-      at = scanPair(text, at, table, note);
+      at = scanPair(text, at, table);
     }
     at = skipVoid(text, at);
     // Only a text that is not TOML gets us here; stopping claims nothing about the rest.
     if (at <= start) break;
   }
-  return found;
+  return root;
 }
 
-/** A header's names, with the current element's index behind each array of tables on the way. */
-function enterTable(parts: readonly Part[], many: boolean, lengths: Map<string, number>, note: Note): KeyPath {
-  const path: (string | number)[] = [];
+/** A header's table; behind each array of tables on the way it is the latest one that counts. */
+function enterTable(root: Node, parts: readonly Part[], many: boolean): Node {
+  let node = root;
   for (const [i, part] of parts.entries()) {
     const last = i === parts.length - 1;
-    path.push(part.name);
-    note(path, part.offset, last);
-    const length = lengths.get(idOf(path));
-    if (last && many) {
-      path.push(length ?? 0);
-      lengths.set(idOf(path.slice(0, -1)), (length ?? 0) + 1);
-      note(path, part.offset, true);
-    } else if (length !== undefined) {
-      path.push(length - 1);
-    }
+    node = note(node, part.name, part.offset, last);
+    if (last && many) node = note(node, node.tables++, part.offset, true);
+    else if (node.tables > 0) node = node.children?.get(node.tables - 1) ?? node;
   }
-  return path;
+  return node;
 }
 
-function scanPair(text: string, from: number, table: KeyPath, note: Note): number {
+function scanPair(text: string, from: number, table: Node): number {
   const key = readKey(text, from);
-  let path = table;
-  for (const [i, part] of key.parts.entries()) {
-    path = [...path, part.name];
-    note(path, part.offset, i === key.parts.length - 1);
-  }
-  return scanValue(text, skipBlank(text, key.end + 1), path, note);
+  let node = table;
+  for (const [i, part] of key.parts.entries()) node = note(node, part.name, part.offset, i === key.parts.length - 1);
+  return scanValue(text, skipBlank(text, key.end + 1), node);
 }
 
-function scanValue(text: string, at: number, path: KeyPath, note: Note): number {
+function scanValue(text: string, at: number, node: Node): number {
   switch (text[at]) {
     case '"':
     case "'":
       return endOfString(text, at);
     case '[':
-      return scanItems(text, at, ']', (from, index) => {
-        note([...path, index], from, true);
-        return scanValue(text, from, [...path, index], note);
-      });
+      return scanItems(text, at, ']', (from, index) => scanValue(text, from, note(node, index, from, true)));
     case '{':
-      return scanItems(text, at, '}', (from) => scanPair(text, from, path, note));
+      return scanItems(text, at, '}', (from) => scanPair(text, from, node));
     default:
       return endOfScalar(text, at);
   }
@@ -216,10 +239,6 @@ function skipVoid(text: string, from: number): number {
     if (text[at] !== '#') return at;
     while (at < text.length && text[at] !== '\n') at++;
   }
-}
-
-function idOf(path: KeyPath): string {
-  return JSON.stringify(path);
 }
 
 function lineStarts(text: string): number[] {

@@ -47,7 +47,7 @@ function exampleOf(property: JsonSchema): { example?: unknown } {
 /** The keys that are allowed at a path inside a table; empty when the schema does not say. */
 export function keysAt(schema: z.ZodType, path: KeyPath): string[] {
   let current: JsonSchema | undefined = jsonSchema(schema);
-  for (const part of path) current = typeof part === 'number' ? itemsOf(current) : current?.properties?.[part];
+  for (const part of path) current = typeof part === 'number' ? current?.items : current?.properties?.[part];
   return Object.keys(current?.properties ?? {});
 }
 
@@ -73,18 +73,14 @@ export interface JsonSchema {
 
 const parsed = new WeakMap<z.ZodType, JsonSchema>();
 
-/** What may be written in the file (defaults not yet filled in), as JSON Schema draft 2020-12. */
+/** What may be written in the file (defaults not yet filled in), as JSON Schema draft 7. */
 export function jsonSchema(schema: z.ZodType): JsonSchema {
   const known = parsed.get(schema);
   if (known !== undefined) return known;
-  const { $schema: _, ...fresh } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  const { $schema: _, ...fresh } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', target: 'draft-7' });
   const read = fresh as JsonSchema;
   parsed.set(schema, read);
   return read;
-}
-
-function itemsOf(schema: JsonSchema | undefined): JsonSchema | undefined {
-  return schema?.items;
 }
 
 function typeWords(schema: JsonSchema): string {
@@ -93,7 +89,7 @@ function typeWords(schema: JsonSchema): string {
   if (schema.format === 'uri') return 'URL';
   switch (schema.type) {
     case 'string':
-      return 'text';
+      return schema.format === 'ipv4' || schema.format === 'ipv6' ? 'IP address' : 'text';
     case 'integer':
       return `whole number${range(schema)}`;
     case 'number':
@@ -105,13 +101,20 @@ function typeWords(schema: JsonSchema): string {
     case 'object':
       return 'table';
     default:
-      return schema.anyOf === undefined ? 'any' : schema.anyOf.map(typeWords).join(' or ');
+      return schema.anyOf === undefined ? 'any' : [...new Set(schema.anyOf.map(typeWords))].join(' or ');
   }
 }
 
 function range({ minimum, exclusiveMinimum, maximum }: JsonSchema): string {
-  const low = minimum ?? (exclusiveMinimum === undefined ? undefined : `above ${exclusiveMinimum}`);
-  const bounded = maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER;
-  if (low === undefined || low === Number.MIN_SAFE_INTEGER) return bounded ? `, at most ${maximum}` : '';
-  return bounded ? `, ${low} to ${maximum}` : `, at least ${low}`;
+  const low =
+    written(minimum)?.toString() ?? (exclusiveMinimum === undefined ? undefined : `above ${exclusiveMinimum}`);
+  const high = written(maximum);
+  if (low === undefined) return high === undefined ? '' : `, at most ${high}`;
+  if (high !== undefined) return `, ${low} to ${high}`;
+  return minimum === undefined ? `, ${low}` : `, at least ${low}`;
+}
+
+/** zod gives every whole number the bounds within which JavaScript is exact; they are nobody's setting. */
+function written(bound: number | undefined): number | undefined {
+  return bound === undefined || Math.abs(bound) >= Number.MAX_SAFE_INTEGER ? undefined : bound;
 }

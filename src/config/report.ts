@@ -41,11 +41,8 @@ export function createReport(file: string, locator: KeyLocator): Report {
     },
     retract(path) {
       const text = formatPath(path);
-      problems.splice(
-        0,
-        problems.length,
-        ...problems.filter((problem) => problem.path !== text || problem.message === UNKNOWN_KEY),
-      );
+      const rest = problems.filter((problem) => problem.path !== text || problem.message === UNKNOWN_KEY);
+      if (rest.length < problems.length) problems.splice(0, problems.length, ...rest);
     },
   };
 }
@@ -60,8 +57,8 @@ export function formatPath(path: KeyPath): string {
   return text;
 }
 
-/** No key of ours comes near 40 characters, and a pasted key or token rarely stays below. */
+/** No key of ours is longer than 30 characters, and a pasted key, token or UUID is. */
 export function formatKey(key: string): string {
-  if (key.length > 40) return `(a key of ${key.length} characters)`;
+  if (key.length > 30) return `(a key of ${key.length} characters)`;
   return /^[A-Za-z0-9_-]+$/.test(key) ? key : JSON.stringify(key);
 }

@@ -2,7 +2,7 @@ import { isIPv4 } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { Secret } from '../ports/secret.ts';
-import { absolutePath, httpUrl, secret } from '../provisioner/settings.ts';
+import { absolutePath, httpUrl, secretSource } from '../provisioner/settings.ts';
 import type { KeySource } from './types.ts';
 
 /**
@@ -20,18 +20,22 @@ export const apiTable = z
       .string()
       .regex(/^[0-9a-fA-F]{64}$/, { error: 'expected 64 hex digits: the public key of the provider' })
       .overwrite((text) => text.toLowerCase())
-      .meta({ description: 'The public key of the provider whom this agent serves, 64 hex digits.' }),
-    agent_secret_key: secret(
-      'The agent key: path of its file, or its 64 hex digits; or, as for every secret, { file = "/path" } or { credential = "name" }.',
-      '/root/.dc-agent/agent.key',
-    )
-      .transform((key, ctx): KeySource => {
-        const source = readKeySource(key);
+      .meta({
+        description: 'The public key of the provider whom this agent serves, 64 hex digits.',
+        examples: ['REPLACE-WITH-YOUR-PROVIDER-PUBKEY'],
+      }),
+    agent_secret_key: secretSource('/root/.dc-agent/agent.key')
+      .transform(({ secret, from }, ctx): KeySource => {
+        const source = readKeySource(secret, from);
         if (typeof source !== 'string') return source;
         ctx.addIssue({ code: 'custom', message: source });
         return z.NEVER;
       })
-      .meta({ writeOnly: true }),
+      .meta({
+        description:
+          'The agent key: path of its file, or its 64 hex digits; or, as for every secret, { file = "/path" } or { credential = "name" }.',
+        writeOnly: true,
+      }),
     pool_id: z
       .string()
       .min(1)
@@ -40,6 +44,8 @@ export const apiTable = z
         description: 'The pool that the agent was registered for. Informational.',
         examples: ['sl-8ebaa1c0'],
       }),
+    reads_per_minute: perMinute(120, 'How many reading requests (GET) the agent may send in a minute.'),
+    writes_per_minute: perMinute(60, 'How many other requests the agent may send in a minute.'),
   })
   .describe('The platform, and who the agent is there.');
 
@@ -157,6 +163,19 @@ function seconds(standard: number, description: string, max = 7 * DAY) {
   return z.int().min(1).max(max).default(standard).describe(`${description} In seconds.`);
 }
 
+/** Optional and without a default: the platform's limits are the platform's to change. */
+function perMinute(today: number, description: string) {
+  return z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .optional()
+    .meta({
+      description: `${description} Default: the platform’s own limit. Lower it where several agents share one address.`,
+      examples: [today],
+    });
+}
+
 function port(standard: number, description: string) {
   return z.int().min(1024).max(65_535).default(standard).describe(description);
 }
@@ -165,9 +184,10 @@ function port(standard: number, description: string) {
  * 64 hex digits are the key, anything else is the path of its file, as in the reference agent. What looks like a damaged
  * key is refused here: taken for a path, it would be printed by whoever cannot open that path.
  */
-function readKeySource(key: Secret): KeySource | string {
+function readKeySource(key: Secret, from: 'text' | 'elsewhere'): KeySource | string {
   const text = key.reveal().trim();
   if (/^[0-9a-f]{64}$/i.test(text)) return { kind: 'hex', secret: new Secret(text.toLowerCase()) };
+  if (from === 'elsewhere') return 'holds no agent key; expected 64 hex digits';
   const expected = 'expected 64 hex digits or the path of a file that holds them';
   const encoded = /^(0x)?[0-9a-f]{16,}$/i.test(text) || /^[A-Za-z0-9+/_-]{40,}={0,2}$/.test(text.replaceAll(/\s/g, ''));
   const multiline = /[\0-\x1f]/.test(text);

@@ -21,6 +21,9 @@ export interface ApiConfig {
   readonly providerPubkey: string;
   readonly agentKey: KeySource;
   readonly poolId?: string;
+  /** The request budget; the platform's own limits where absent. */
+  readonly readsPerMinute?: number;
+  readonly writesPerMinute?: number;
 }
 
 /** Where the agent key comes from: 64 hex digits that were read already, or a key file that is yet to be read. */

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type { z } from 'zod';
 import type { KeyPath } from './locate.ts';
-import { keysOf, type Plugins, TABLES } from './reference.ts';
+import { keysOf, TABLES } from './reference.ts';
 import type { Report } from './report.ts';
 import { isTable, type Table, valueAt } from './tables.ts';
 import type { ReadTarget } from './targets.ts';
@@ -31,18 +31,12 @@ export function warnAboutValues(document: Table, report: Report): void {
 }
 
 /** Warns when others can read a secret in the file, or change what the agent does. */
-export function warnAboutFile(
-  document: Table,
-  targets: readonly ReadTarget[],
-  plugins: Plugins,
-  mode: number,
-  report: Report,
-): void {
+export function warnAboutFile(document: Table, targets: readonly ReadTarget[], mode: number, report: Report): void {
   if ((mode & 0o022) !== 0) {
     report.warn('writable-file', [], 'the file can be changed by group or others; run: chmod go-w on it');
   }
   if ((mode & 0o044) !== 0) {
-    for (const path of literalSecrets(document, targets, plugins)) {
+    for (const path of literalSecrets(document, targets)) {
       report.warn(
         'loose-file-mode',
         path,
@@ -52,7 +46,7 @@ export function warnAboutFile(
   }
 }
 
-function literalSecrets(document: Table, targets: readonly ReadTarget[], plugins: Plugins): KeyPath[] {
+function literalSecrets(document: Table, targets: readonly ReadTarget[]): KeyPath[] {
   const found: KeyPath[] = [];
   const look = (schema: z.ZodType, toDocument: (path: KeyPath) => KeyPath): void => {
     for (const { key, secret } of keysOf(schema)) {
@@ -62,10 +56,7 @@ function literalSecrets(document: Table, targets: readonly ReadTarget[], plugins
   };
   look(TABLES.api, (path) => ['api', ...path]);
   if (typeof valueAt(document, ['api', 'provider_secret_key']) === 'string') found.push(['api', 'provider_secret_key']);
-  for (const { type, toDocument } of targets) {
-    const plugin = plugins.get(type);
-    if (plugin !== undefined) look(plugin.settings, toDocument);
-  }
+  for (const { schema, toDocument } of targets) look(schema, toDocument);
   return found;
 }
 

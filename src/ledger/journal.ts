@@ -53,7 +53,7 @@ export class Journal {
   }
 
   #kick(): void {
-    if (!this.#held && this.#queue.length > 0) this.#flushing ??= this.#flush();
+    if (!this.#held && !this.#closed && this.#queue.length > 0) this.#flushing ??= this.#flush();
   }
 
   /** Waits until everything handed in is safe, then keeps later lines back until `resume`. */
@@ -70,9 +70,9 @@ export class Journal {
   /** Goes on in another file. Only while held. */
   async continueIn(path: string, header: string): Promise<void> {
     const bytes = Buffer.from(header);
+    // A failed attempt may have left something under this name.
+    await this.#disk.replace(path, bytes);
     const file = await this.#disk.openAppend(path);
-    await file.append(bytes);
-    await file.sync();
     await this.#file?.close();
     this.#file = file;
     this.#path = path;
@@ -81,8 +81,9 @@ export class Journal {
 
   /** What is still waiting for a disk that refuses is given up: it was not promised to anybody. */
   async close(): Promise<void> {
-    this.#closed = true;
     if (this.#problem === undefined) await this.#flushing;
+    this.#closed = true;
+    this.#cancelRetry?.();
     await this.#file?.close();
     this.#file = undefined;
   }

@@ -31,6 +31,8 @@ export interface LedgerOptions {
   readonly directory: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** So many journal entries are worth a snapshot; 20,000 unless told. */
+  readonly snapshotAfter?: number;
   /** Called with an entry's number once it is safe, before anybody acts on it. Tests end the process here. */
   readonly onEntry?: (number: number) => void;
 }
@@ -103,7 +105,7 @@ export class Ledger {
 
   /** True when the journal has grown so long that `compact` pays. */
   get wantsCompaction(): boolean {
-    return this.#state.journalled >= SNAPSHOT_AFTER;
+    return this.#state.journalled >= (this.#options.snapshotAfter ?? SNAPSHOT_AFTER);
   }
 
   /** Writes the state as a snapshot and begins a new journal. A crash at any point leaves a ledger that reads the same. */

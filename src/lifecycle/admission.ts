@@ -28,9 +28,9 @@ export function admit(
   if (inventory.cpuThreads > 0 && (demand.cpuCores ?? 0) > inventory.cpuThreads) {
     return { fits: false, why: `needs ${demand.cpuCores} cores, the host has ${inventory.cpuThreads}` };
   }
-  const largest = Math.max(...inventory.storages.map((storage) => storage.freeGb));
-  if (inventory.storages.length > 0 && (demand.storageGb ?? 0) > largest - sum(promised, 'storageGb')) {
-    return { fits: false, why: `needs ${demand.storageGb} GiB of disk, ${Math.max(0, Math.floor(largest))} GiB left` };
+  const storageLeft = Math.max(...inventory.storages.map((storage) => storage.freeGb)) - sum(promised, 'storageGb');
+  if (inventory.storages.length > 0 && (demand.storageGb ?? 0) > storageLeft) {
+    return { fits: false, why: `needs ${demand.storageGb} GiB of disk, ${Math.max(0, Math.floor(storageLeft))} GiB left` };
   }
   return { fits: true };
 }

@@ -22,7 +22,7 @@ export function apply(
   }
   if (record === undefined) return undefined;
   const next = change(record, event, at);
-  return { ...next, history: remember(record.history, { at, event }) };
+  return { ...next, history: remember(record.history, { at, event: withoutSecret(event) }) };
 }
 
 function admitted(
@@ -61,14 +61,14 @@ function change(record: ContractRecord, event: Exclude<ContractEvent, { type: 'a
       return {
         ...record,
         running: { step: event.step, attempt: event.attempt, at, before: { machine: record.machine, maybeDelivered: record.maybeDelivered } },
-        ...(event.step === 'create' && record.machine === 'none' ? { machine: 'maybe' as const } : {}),
+        ...(event.step === 'create' ? { machine: 'maybe' as const } : {}),
         ...(event.step === 'claim' ? { claimed: true } : {}),
         ...(event.step === 'deliver' ? { maybeDelivered: true } : {}),
       };
     case 'done':
       return succeeded(ended(record, event.step), event, at);
     case 'failed':
-      return failed(ended(record, event.step), event, at, record.running?.before);
+      return failed(ended(record, event.step), event, at, record.running?.step === event.step ? record.running.before : undefined);
     case 'handle':
       return { ...record, handles: { ...record.handles, [event.key]: event.value } };
     case 'goal': {
@@ -91,7 +91,7 @@ function change(record: ContractRecord, event: Exclude<ContractEvent, { type: 'a
     case 'reappeared':
       return { ...without(record, 'closedAt'), machine: 'made' };
     case 'closed':
-      return { ...without(record, 'running'), closedAt: at };
+      return { ...without(without(record, 'running'), 'sealedPassword'), closedAt: at };
     default:
       return unknownEvent(record, event);
   }
@@ -109,7 +109,9 @@ function succeeded(record: ContractRecord, event: Extract<ContractEvent, { type:
       return { ...base, announced: true };
     case 'create':
       return {
-        ...base,
+        // It may be another machine than the one that was looked at before.
+        ...without(base, 'hostKey'),
+        verified: false,
         machine: 'made',
         power: 'running',
         ...(event.instance === undefined ? {} : { instance: event.instance }),
@@ -192,7 +194,7 @@ function ended(record: ContractRecord, step: Step): ContractRecord {
   return record.running?.step === step ? without(record, 'running') : record;
 }
 
-function without<Key extends 'running' | 'closedAt' | 'sealedPassword'>(record: ContractRecord, key: Key): ContractRecord {
+function without<Key extends 'running' | 'closedAt' | 'hostKey' | 'sealedPassword'>(record: ContractRecord, key: Key): ContractRecord {
   const { [key]: _dropped, ...rest } = record;
   return rest as ContractRecord;
 }
@@ -201,6 +203,13 @@ function without<Key extends 'running' | 'closedAt' | 'sealedPassword'>(record: 
 function unknownEvent(record: ContractRecord, event: never): ContractRecord {
   void event;
   return record;
+}
+
+/** The time line outlives the password by a month. */
+function withoutSecret(event: ContractEvent): ContractEvent {
+  if (event.type !== 'done' || event.sealedPassword === undefined) return event;
+  const { sealedPassword: _dropped, ...rest } = event;
+  return rest;
 }
 
 function remember(history: readonly HistoryEntry[], entry: HistoryEntry): readonly HistoryEntry[] {

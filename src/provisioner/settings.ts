@@ -13,18 +13,24 @@ const SECRET_FORMS = 'a text, { file = "/path" } or { credential = "name" }';
  * `example` is what the example file shows; left out, it shows a placeholder.
  */
 export function secret(description: string, example?: string) {
+  return secretSource(example)
+    .transform(({ secret }) => secret)
+    .meta({ description, writeOnly: true });
+}
+
+/** The same for a setting whose text may also be something else than the secret itself: `from` tells which form was used. */
+export function secretSource(example?: string) {
   const text = example === undefined ? z.string() : z.string().meta({ examples: [example] });
   return z
     .union([text, z.strictObject({ file: z.string() }), z.strictObject({ credential: z.string() })], {
       error: `expected ${SECRET_FORMS}`,
     })
-    .transform((source, ctx) => {
+    .transform((source, ctx): { secret: Secret; from: 'text' | 'elsewhere' } => {
       const text = read(source);
-      if (text.ok) return new Secret(text.value);
+      if (text.ok) return { secret: new Secret(text.value), from: typeof source === 'string' ? 'text' : 'elsewhere' };
       ctx.addIssue({ code: 'custom', message: text.problem });
       return z.NEVER;
-    })
-    .meta({ description, writeOnly: true });
+    });
 }
 
 /** An http or https URL without credentials, query or fragment; the trailing slash is dropped. */

@@ -3,7 +3,6 @@ import { brokenPlugins } from './broken-plugins.ts';
 import { trial, type Verdict } from './trial.ts';
 
 describe('the conformance kit', () => {
-  const caught = new Set<string>();
   let good: Verdict;
 
   beforeAll(async () => {
@@ -18,17 +17,18 @@ describe('the conformance kit', () => {
 
   test.each(brokenPlugins)('catches a plugin that $flaw', async ({ alter, caughtBy }) => {
     const { broken } = await trial(alter);
-    for (const rule of broken.keys()) caught.add(rule);
     expect([...broken.keys()]).toEqual(expect.arrayContaining([...caughtBy]));
   });
 
-  // Runs last: a rule that none of these plugins breaks would be a test that cannot fail.
-  test('has no rule that cannot be broken', () => {
+  test('has no rule that nothing breaks', () => {
+    const caught = new Set(brokenPlugins.flatMap(({ caughtBy }) => caughtBy));
     expect(good.kept.filter((rule) => !caught.has(rule))).toEqual([]);
   });
 
   test('skips what a plugin does not offer, and says so', async () => {
-    const { broken, skipped } = await trial(({ list, stop, start, traffic, removeTwin, ...bare }) => bare);
+    const { broken, skipped } = await trial(({ capabilities, check, inventory, create, observe, destroy }) => {
+      return { capabilities, check, inventory, create, observe, destroy };
+    });
     expect([...broken]).toEqual([]);
     expect(skipped).toContain('stop and start: stop keeps the machine also where nothing can start it again');
     expect(skipped).toContain('list: says that it is incomplete when part of the backend could not be read');

@@ -24,6 +24,8 @@ export interface CrewOptions {
   readonly seconds?: number;
   readonly workers: number;
   readonly onProgress: (tally: Tally) => void;
+  /** The program of the worker threads. */
+  readonly teller?: URL;
   /** Stop at the first failure. */
   readonly first?: boolean;
 }
@@ -37,6 +39,7 @@ export interface Told extends Omit<Outcome, 'coverage'> {
 export async function runStories(options: CrewOptions): Promise<Tally> {
   const tally: Tally = { stories: 0, contracts: 0, virtualMs: 0, perMinute: 0, coverage: new Set(), failures: [] };
   const startedAt = performance.now();
+  const teller = options.teller ?? new URL('./teller.mjs', import.meta.url);
   const queue = [...options.known];
   let fresh = 0;
   const next = (): number | undefined => {
@@ -49,7 +52,7 @@ export async function runStories(options: CrewOptions): Promise<Tally> {
     tally.perMinute = Math.round((tally.stories / (performance.now() - startedAt)) * 60_000);
     options.onProgress(tally);
   };
-  await Promise.all(Array.from({ length: options.workers }, () => employ(next, onTold)));
+  await Promise.all(Array.from({ length: options.workers }, () => employ(teller, next, onTold)));
   return tally;
 }
 
@@ -62,9 +65,9 @@ function add(tally: Tally, { seed, violations, coverage, contracts, virtualMs }:
   if (violation !== undefined) tally.failures.push({ seed, rule: violation.rule, text: violation.text });
 }
 
-function employ(next: () => number | undefined, onTold: (told: Told) => void): Promise<void> {
+function employ(teller: URL, next: () => number | undefined, onTold: (told: Told) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./teller.mjs', import.meta.url));
+    const worker = new Worker(teller);
     const give = (): void => {
       const seed = next();
       if (seed === undefined) void worker.terminate().then(() => resolve());

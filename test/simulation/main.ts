@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { minimise } from './minimise.ts';
 import { runStories, type Tally } from './crew.ts';
@@ -17,6 +18,8 @@ const HELP = `Plays seeded stories of the whole agent under a virtual clock and 
   --from N       first seed (default: taken from the clock, so every run plays fresh ones)
   --workers N    processes (default: one for each core)
   --json         the totals as one JSON line
+
+  npm run sim -- --mutants [NAME]      switches on deliberate faults of the agent; each must be found
 `;
 
 const { values } = parseArgs({
@@ -27,12 +30,16 @@ const { values } = parseArgs({
     from: { type: 'string' },
     workers: { type: 'string' },
     shorten: { type: 'boolean', default: false },
+    known: { type: 'string' },
+    hunt: { type: 'string' },
+    teller: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
 
 if (values.help) process.stdout.write(HELP);
+else if (values.hunt !== undefined) await hunt(values.hunt);
 else if (values.seed === undefined) await many();
 else await one(number(values.seed, 'seed'));
 
@@ -93,6 +100,23 @@ async function many(): Promise<void> {
   const known: number[] = JSON.parse(readFileSync(new URL('../test/simulation/seeds.json', import.meta.url), 'utf8'));
   const tally = await runStories({ known, from, seeds, ...(seconds === undefined ? {} : { seconds }), workers, onProgress });
   report(tally, workers);
+}
+
+/** Plays stories with a mutated agent until one breaks a rule. */
+async function hunt(name: string): Promise<void> {
+  const tally = await runStories({
+    known: values.known === undefined ? [] : [number(values.known, 'known')],
+    from: number(values.from ?? '1', 'from'),
+    seeds: number(values.seeds ?? '4000', 'seeds'),
+    workers: cpus().length,
+    first: true,
+    onProgress: () => {},
+    ...(values.teller === undefined ? {} : { teller: pathToFileURL(values.teller) }),
+  });
+  const [found] = tally.failures;
+  const stories = `${tally.stories} ${tally.stories === 1 ? 'story' : 'stories'}`;
+  say(found === undefined ? `SURVIVED ${name}: ${stories}` : `found  ${name}: seed ${found.seed} after ${stories}, "${found.rule}"`);
+  process.exitCode = found === undefined ? 1 : 0;
 }
 
 function onProgress(tally: Tally): void {

@@ -27,6 +27,7 @@ export interface ProcessOptions {
   readonly probe: (host: string, port: number, key: string) => SshProbe;
   readonly settings: AgentSettings;
   readonly log: Log;
+  readonly snapshotAfter?: number;
   /** Called when the process has died, by whatever cause. */
   readonly onDeath: () => void;
   /** ms by which this host's wall clock differs from the world's. */
@@ -58,11 +59,11 @@ export class AgentProcess {
   }
 
   async start(): Promise<void> {
-    const { agentKey, providerPubkey, settings, random, log } = this.#options;
+    const { agentKey, providerPubkey, settings, random, log, snapshotAfter } = this.#options;
     const clock = this.#clock();
     const agentId = agentKey as AgentId;
     try {
-      this.ledger = await openLedger({ disk: this.#disk(), directory: '/state/ledger', clock, log });
+      this.ledger = await openLedger({ disk: this.#disk(), directory: '/state/ledger', clock, log, ...(snapshotAfter === undefined ? {} : { snapshotAfter }) });
     } catch (error) {
       this.startError = error;
       this.kill();

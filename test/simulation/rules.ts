@@ -154,7 +154,10 @@ export class Rules {
     if (report.status !== 'provisioned' || row.details !== report.instanceDetails || row.completedAt !== this.#world.time.now()) return;
     const machine = this.#world.sandbox.machines.get(JSON.parse(report.instanceDetails ?? '{}').external_id);
     const right = machine?.labels['dc-contract-id'] === contract && machine.labels['dc-agent-id'] === key;
-    if (!right && !this.excuses.lost.has(contract)) this.blame('what is handed over exists', `${short(contract)} was reported without its machine`);
+    const excused = this.excuses.lost.has(contract) || this.#isNews(contract);
+    if (!right && !excused) this.blame('what is handed over exists', `${short(contract)} was reported without its machine`);
+    const answers = this.#world.sandbox.sshAt(machine?.sshPort ?? 0)?.ready === true && machine?.authorizedKeys.includes(SSH_KEY) === true;
+    if (right && !answers && !excused) this.blame('what is handed over works', `${short(contract)} was reported before a login works`);
   }
 
   /** Why the world is not at rest yet; empty when it is. */
@@ -184,6 +187,8 @@ export class Rules {
     if (held !== undefined && held.expiresAt > now) found.push(`${name} is locked`);
     const live = OPEN.has(row.status) && row.endAt > now;
     if (!live) {
+      const told = row.status !== 'cancelled' || row.details === undefined || row.terminatedAt !== undefined;
+      if (!told && !lost.has(row.id) && !sacrificed.has(row.id) && restoredAt === undefined) found.push(`${name}: the platform was not told that its machine is gone`);
       if (machines.length > 0) found.push(`${name} is over and has machines ${machines.join(', ')}`);
       return found;
     }

@@ -43,6 +43,8 @@ export interface Story {
   readonly workIntervalMs: number;
   readonly reconcileIntervalMs: number;
   readonly reuseIds: boolean;
+  /** Ledger entries after which a snapshot is written. */
+  readonly snapshotAfter: number;
   readonly lengthMs: number;
   readonly scenes: readonly Scene[];
 }
@@ -64,6 +66,7 @@ export function tell(seed: number): Story {
     workIntervalMs: random.pick([3_000, 6_000, 10_000]),
     reconcileIntervalMs: random.pick([15_000, 30_000, 60_000]),
     reuseIds: random.chance(0.5),
+    snapshotAfter: random.pick([10, 60, 20_000]),
     lengthMs: (slow ? 15 : 4 + random.below(10)) * MINUTE,
   };
   return { ...story, scenes: scenesOf(random, story) };

@@ -50,6 +50,7 @@ class Performance {
       bootMs: story.bootMs,
       maxMachines: story.maxMachines,
       reuseIds: story.reuseIds,
+      snapshotAfter: story.snapshotAfter,
       settings: {
         maxConcurrentProvisioning: story.lanes,
         workIntervalMs: story.workIntervalMs,
@@ -234,6 +235,7 @@ class Performance {
     const [machine] = contract === undefined ? [] : this.#world.machinesOf(contract);
     if (contract === undefined || machine === undefined) return;
     const { admin } = this.#world.sandbox;
+    this.#rules.excuses.changedAt.set(contract, this.#world.time.monotonic());
     this.#world.intervening = true;
     if (kind === 'power-off') admin.powerOff(machine);
     else {

@@ -25,6 +25,7 @@ export interface WorldOptions {
   readonly bootMs?: number;
   readonly maxMachines?: number;
   readonly reuseIds?: boolean;
+  readonly snapshotAfter?: number;
 }
 
 export const SSH_KEY = `ssh-ed25519 ${Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.from([0, 0, 0, 32]), Buffer.alloc(32, 7)]).toString('base64')}`;
@@ -129,7 +130,7 @@ export class World {
   /** Starts the agent of a host whose earlier process is gone. What it does from then on takes virtual time. */
   boot(host: Host): AgentProcess {
     if (host.process !== undefined) throw new Error(`${host.name} is running`);
-    const { log = silentLog, settings } = this.#options;
+    const { log = silentLog, settings, snapshotAfter } = this.#options;
     const process = new AgentProcess({
       time: this.time,
       random: this.random.fork(),
@@ -138,6 +139,7 @@ export class World {
       providerPubkey: this.provider,
       platform: this.#platformFor(host),
       sandbox: this.#sandboxFor(host),
+      ...(snapshotAfter === undefined ? {} : { snapshotAfter }),
       probe: (_host, port, key) => this.#probe(port, key),
       settings: { ...SETTINGS, ...settings },
       log: log.child({ host: host.name }),

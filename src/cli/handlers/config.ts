@@ -1,21 +1,24 @@
-import { builtinPlugins } from '../../../provisioners/index.ts';
+import { builtinPlugins, plannedPlugins } from '../../../provisioners/index.ts';
 import { type ConfigReport, configCheck } from '../../config/command.ts';
 import { configExplain } from '../../config/explain.ts';
 import { configSchema } from '../../config/json-schema.ts';
+import type { LoadOptions } from '../../config/load.ts';
 import { type Args, flag, type Handler } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
 
-export const check: Handler = async (args, io) =>
-  show(configCheck(args.config, { plugins: builtinPlugins, env: io.env }), args, io);
+export const check: Handler = async (args, io) => show(configCheck(args.config, optionsFor(io)), args, io);
 
-export const explain: Handler = async (args, io) =>
-  show(configExplain(args.config, { plugins: builtinPlugins, env: io.env }), args, io);
+export const explain: Handler = async (args, io) => show(configExplain(args.config, optionsFor(io)), args, io);
 
 export const schema: Handler = async (_args, io) => {
-  io.out(JSON.stringify(configSchema(builtinPlugins), null, 2));
+  io.out(JSON.stringify(configSchema(builtinPlugins, plannedPlugins), null, 2));
   return EXIT.ok;
 };
+
+function optionsFor(io: Io): LoadOptions {
+  return { plugins: builtinPlugins, planned: plannedPlugins, env: io.env };
+}
 
 function show(report: ConfigReport, args: Args, io: Io): typeof EXIT.ok | typeof EXIT.config {
   io.out(flag(args, 'json') ? JSON.stringify(report.json, null, 2) : report.text);

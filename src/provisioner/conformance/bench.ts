@@ -26,6 +26,8 @@ export interface Bench {
   count?(stamp: OwnerStamp): Promise<number>;
   /** False when the backend can only keep the contract id. */
   readonly stampHoldsOperation?: false;
+  /** False when machines cannot be searched: one is known only by what `create` remembered of it. */
+  readonly searchable?: false;
   readonly foreign?: {
     /** A machine without our stamp. */
     add(given: { name?: string }): Promise<ExternalId>;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { method, offered, type Rule } from './bench.ts';
+import { method, NotOffered, offered, type Rule } from './bench.ts';
 import { holds, made, refused, settled } from './judge.ts';
 import { context, operation, refOf, stampOnly } from './operations.ts';
 
@@ -17,7 +17,9 @@ export const destroyRules: readonly Rule[] = [
   {
     says: 'finds the machine by its stamp when the external id was never learnt',
     async check(bench) {
+      if (bench.searchable === false) throw new NotOffered('a search by stamp');
       const { order } = await made(bench);
+      await holds(bench, order, 1);
       await bench.provisioner.destroy(stampOnly(order), operation(order.stamp));
       await holds(bench, order, 0);
     },

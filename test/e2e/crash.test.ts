@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { addStranger, watchForHarm } from './ground/guard.ts';
+import type { Host } from './ground/host.ts';
+import { keepAlive, type Lifetime } from './ground/lifetime.ts';
+import type { Lease } from './ground/market.ts';
+import { expectOrder } from './ground/order.ts';
+import { type SandboxBackend, sandboxBackend } from './ground/sandbox.ts';
+import { openWorld, type World } from './ground/world.ts';
+
+/** So many lives go on side by side; they mostly wait. */
+const ABREAST = 4;
+/** A life from the work list to the removed machine has at least so many entries in the ledger. */
+const FEWEST_ENTRIES = 18;
+
+describe('an agent that is killed at any moment goes on where it was', () => {
+  let world: World<SandboxBackend>;
+  let harm: readonly string[];
+  let stranger: string;
+
+  beforeAll(async () => {
+    world = await openWorld(sandboxBackend);
+    harm = watchForHarm(world);
+    stranger = addStranger(world);
+  });
+  afterAll(() => world?.close());
+
+  test('killed after each entry of its ledger, in turn, until a whole life passes', { timeout: 180_000 }, async () => {
+    let next = 1;
+    let whole: number | undefined;
+    const inTurn = async (): Promise<void> => {
+      while (whole === undefined) {
+        const entry = next++;
+        const kills = await wholeLife({ DC_AGENT_STOP_AFTER_ENTRY: String(entry) });
+        if (kills === 0) whole = Math.min(whole ?? entry, entry);
+      }
+    };
+    await Promise.all(Array.from({ length: ABREAST }, inTurn));
+    expect(whole).toBeGreaterThan(FEWEST_ENTRIES);
+    expect(harm).toEqual([]);
+    expect(world.backend.core.machines.get(stranger)?.state).toBe('running');
+  });
+
+  test.each(CALLS)('killed when %s has taken effect and before its answer is heard', async (_what, hangs, call) => {
+    const stall = world.market.stall('sandbox');
+    const host = await world.host(stall);
+    const lease = world.market.rent(stall.offering);
+    const isTaken = hangs(world, lease.contract);
+    const life = keepAlive(host);
+    const killing = world.pulse.until(`${call} to be taken`, isTaken, () => host.lately).then(() => host.kill());
+    await live(host, lease, life);
+    await killing;
+    expect(life.kills()).toBe(1);
+    expect(harm).toEqual([]);
+  });
+
+  /** From the contract to its removed machine. Resolves with how often the agent was killed on the way. */
+  async function wholeLife(env: Readonly<Record<string, string>>): Promise<number> {
+    const stall = world.market.stall('sandbox');
+    const host = await world.host(stall);
+    const lease = world.market.rent(stall.offering);
+    const life = keepAlive(host, env);
+    await live(host, lease, life);
+    return life.kills();
+  }
+
+  async function live(host: Host, lease: Lease, life: Lifetime): Promise<void> {
+    const { market, pulse } = world;
+    const { contract } = lease;
+    await expectOrder(world, [lease]);
+    expect(market.row(contract).status).toBe('active');
+    const before = { told: market.details(contract), machines: own(contract) };
+    market.core.admin.cancel(contract);
+    await pulse.until(
+      'the contract closed in the ledger',
+      () => host.isClosed(contract),
+      () => host.lately,
+    );
+    await expectOrder(world, [lease]);
+    expect({ told: market.details(contract), machines: before.machines.length }).toEqual({ told: before.told, machines: 1 });
+    await life.end();
+  }
+
+  function own(contract: string): string[] {
+    return [...world.backend.core.machines.values()]
+      .filter((machine) => machine.labels['dc-contract-id'] === contract)
+      .map(({ uid }) => uid);
+  }
+});
