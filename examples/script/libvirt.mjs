@@ -64,7 +64,8 @@ const ACTIONS = {
   // It may be asked twice, and an earlier run may have ended between two steps: each looks for itself what is left.
   terminate({ external_id: name }) {
     const machine = find(name);
-    if (machine !== undefined) {
+    if (machine === undefined) refuseStranger(name);
+    else {
       if (machine.status !== 'stopped') virsh('destroy', name);
       virsh('undefine', name, '--nvram');
     }
@@ -75,6 +76,7 @@ const ACTIONS = {
 
 /** The description is the stamp, and it is part of the definition: no moment in which the machine exists without it. */
 function install(name, order) {
+  refuseStranger(name);
   const seed = mkdtempSync(join(tmpdir(), 'dc-seed-'));
   try {
     const userData = join(seed, 'user-data');
@@ -128,6 +130,11 @@ function isOurs(name) {
   return /^dc-[0-9a-f]{16}$/.test(name);
 }
 
+/** Our name and not our stamp: then the disk of that name is not ours to remove either. */
+function refuseStranger(name) {
+  if (names().includes(name)) throw new Refused(`${name} carries no contract`);
+}
+
 function existing(name) {
   const machine = find(name);
   if (machine === undefined) throw new Refused(`there is no machine ${name}`);
@@ -165,8 +172,9 @@ function answer(order) {
   try {
     return { success: true, ...action(order) };
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    return { success: false, error: error.message, retry_possible: false };
+    if (error instanceof Refused) return { success: false, error: error.message, retry_possible: false };
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
   }
 }
 

@@ -102,14 +102,14 @@ async function images(engine: Engine, settings: DockerSettings, ctx: CallContext
 async function network(engine: Engine, settings: DockerSettings, ctx: CallContext): Promise<Finding> {
   const name = networkName(settings);
   const found = await engine.inspectNetwork(name, ctx.signal);
-  if (settings.network === undefined) {
+  if (settings.network === undefined && settings.network_isolation) {
     return {
       level: 'pass',
       code: 'docker.network.ok',
       title: `Network ${name} ${found === undefined ? 'will be made with the first machine' : 'is there'}`,
     };
   }
-  if (found === undefined) {
+  if (found === undefined && settings.network !== undefined) {
     return {
       level: 'fail',
       code: 'docker.network.missing',
@@ -117,14 +117,14 @@ async function network(engine: Engine, settings: DockerSettings, ctx: CallContex
       remedy: "Make it, or remove 'network' to let the plugin make its own.",
     };
   }
-  const icc = found.Options['com.docker.network.bridge.enable_icc'];
+  const icc = found?.Options['com.docker.network.bridge.enable_icc'];
   if (icc === 'false')
     return { level: 'pass', code: 'docker.network.ok', title: `Network ${name} keeps machines apart` };
   return {
     level: 'warn',
     code: 'docker.network.open',
     title: `Machines on network ${name} can reach each other`,
-    remedy: "Remove 'network' to use the plugin's own, where they cannot.",
+    remedy: "Remove 'network' and 'network_isolation' to use the plugin's own, where they cannot.",
   };
 }
 

@@ -118,7 +118,7 @@ export class EngineClient {
     try {
       const response = await this.#pool.request({
         method: call.method,
-        path: call.query === undefined ? call.path : `${call.path}?${new URLSearchParams(call.query)}`,
+        path: call.query === undefined ? call.path : `${call.path}?${new URLSearchParams(call.query).toString()}`,
         headers: headersOf(call.body),
         body: call.body === undefined ? null : call.body instanceof Uint8Array ? call.body : JSON.stringify(call.body),
         signal: AbortSignal.any([call.signal, deadline.signal]),

@@ -15,9 +15,11 @@ export function refused({ doing, status, message }: Refusal): ProvisionerError {
   const rule = RULES.find((r) => (r.status === undefined || r.status(status)) && r.words.test(message));
   const kind = rule?.kind ?? kindOfStatus(status);
   const text = `Docker refused to ${doing}: ${status} ${oneLine(message)}`;
-  return new ProvisionerError(kind, rule?.remedy === undefined ? text : `${text} (${rule.remedy})`, {
-    ...(rule?.publicText === undefined ? {} : { publicText: rule.publicText }),
-  });
+  return new ProvisionerError(
+    kind,
+    rule?.remedy === undefined ? text : `${text} (${rule.remedy})`,
+    rule?.publicText === undefined ? {} : { publicText: rule.publicText },
+  );
 }
 
 /** True when a start failed only because somebody else has the host port. */

@@ -20,7 +20,7 @@ export async function readTraffic(engine: Engine, agent: string, ctx: CallContex
   const { containers } = await engine.list({ [LABEL.agent]: 'true', [LABEL.agentId]: agent }, ctx.signal);
   const queue = containers.filter(({ State }) => State === 'running');
   const samples: CountedTraffic[] = [];
-  let failure: unknown;
+  let failure: Error | undefined;
   const lane = async (): Promise<void> => {
     for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
       try {

@@ -1,7 +1,6 @@
 import {
   type CallContext,
   type ExternalId,
-  type Finding,
   type Instance,
   type MachineOrder,
   type Operation,
@@ -13,9 +12,10 @@ import {
 } from '../../src/provisioner/index.ts';
 import { createSandboxClient } from './client.ts';
 import { converge, type Move, pause } from './converge.ts';
+import { createFacts } from './facts.ts';
 import { findByStamp } from './find.ts';
 import type { Machine, SandboxSettings } from './schema.ts';
-import { AGENT_LABEL, carries, readStamp, stampLabels, toInstance } from './stamp.ts';
+import { carries, stampLabels, toInstance } from './stamp.ts';
 import type { SandboxTransport } from './transport.ts';
 
 export interface SandboxInput {
@@ -205,48 +205,7 @@ export function openSandbox({ transport, deps, settings, release }: SandboxInput
       const instance = toInstance(machine, ref.stamp);
       return { state: 'present', instance, ...(unhealthy === undefined ? {} : { unhealthy }) };
     },
-    async list(ctx) {
-      const { complete, machines } = await client.list([AGENT_LABEL, agent], ctx.signal);
-      const instances: Instance[] = [];
-      let damaged = 0;
-      for (const machine of machines) {
-        const stamp = readStamp(machine.labels, agent);
-        if (stamp) instances.push(toInstance(machine, stamp));
-        else damaged++;
-      }
-      if (damaged > 0) ctx.log.warn({ machines: damaged }, 'machines with a damaged stamp are left alone');
-      return { complete: complete && damaged === 0, instances };
-    },
-    async inventory(ctx) {
-      const host = await client.inventory(ctx.signal);
-      return {
-        ...(host.cpu_model === undefined ? {} : { cpuModel: host.cpu_model }),
-        cpuCores: host.cpu_cores,
-        cpuThreads: host.cpu_threads,
-        memoryTotalMb: host.memory_total_mb,
-        memoryFreeMb: host.memory_free_mb,
-        storages: [{ name: 'sandbox', kind: 'simulated', totalGb: host.disk_total_gb, freeGb: host.disk_free_gb }],
-        templates: [],
-        gpus: [],
-        machinesFree: host.machines_free,
-      };
-    },
-    async traffic(ctx) {
-      const { machines } = await client.traffic(ctx.signal);
-      return machines.flatMap(({ labels, bytes_in, bytes_out }) => {
-        const stamp = readStamp(labels, agent);
-        return stamp ? [{ contract: stamp.contract, bytesIn: bytes_in, bytesOut: bytes_out }] : [];
-      });
-    },
-    async check(ctx) {
-      try {
-        await client.about(ctx.signal);
-      } catch (error) {
-        if (!(error instanceof ProvisionerError)) throw error;
-        return [unreachable(error, settings)];
-      }
-      return [REACHABLE, SIMULATED];
-    },
+    ...createFacts(client, agent, settings),
     close: async () => release?.(),
   };
 }
@@ -261,22 +220,4 @@ function isUsable(machine: Machine): boolean {
 
 function isReadyForKey(machine: Machine): boolean {
   return machine.state === 'stopped' || machine.state === 'running';
-}
-
-const REACHABLE: Finding = { level: 'pass', code: 'sandbox.reachable', title: 'The sandbox answers.' };
-
-const SIMULATED: Finding = {
-  level: 'warn',
-  code: 'sandbox.simulated',
-  title: 'Machines of this target are simulated.',
-  remedy: 'Use it for demonstrations and tests only; do not sell from it.',
-};
-
-function unreachable(error: ProvisionerError, settings: SandboxSettings): Finding {
-  return {
-    level: 'fail',
-    code: 'sandbox.unreachable',
-    title: `The sandbox does not answer: ${error.message}`,
-    remedy: `Start one with \`dc-agent dev sandbox --socket ${settings.socket_path}\`, or correct socket_path.`,
-  };
 }

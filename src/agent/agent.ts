@@ -59,6 +59,7 @@ export class Agent {
     this.targets = deps.targets.map((target) => new Target(target, deps, () => this.#onFreeLane()));
     this.#work = new WorkList({
       deps,
+      clockWatch: this.#clockWatch,
       targets: this.targets,
       // With a wrong clock the deadline would be wrong too.
       admitting: () =>
@@ -202,6 +203,7 @@ export class Agent {
     return {
       heartbeat: heartbeatLoop({
         deps,
+        clockWatch: this.#clockWatch,
         targets,
         activeContracts: () => this.#activeContracts(),
         onOutcome: (error, answer) => this.#onHeartbeat(error, answer),
@@ -247,7 +249,6 @@ export class Agent {
 
   #note(error: unknown, key: 'lastHeartbeatAt' | 'lastWorkListAt' | 'lastReconcileAt'): void {
     if (error === undefined) {
-      this.#clockWatch.confirm();
       this.platform.state = 'ok';
       delete this.platform.problem;
       this.platform[key] = this.deps.clock.now();

@@ -17,9 +17,14 @@ export class ClockWatch {
     this.#skewMs = skewMs;
   }
 
-  /** The platform has just accepted a request of ours. */
-  confirm(): void {
-    this.#confirmed = this.#offset();
+  /** Taken before a request, and handed to `confirm` once the platform has accepted it. */
+  moment(): number {
+    return this.#offset();
+  }
+
+  /** The platform has accepted a request of ours that was signed at this moment. */
+  confirm(moment: number): void {
+    this.#confirmed = moment;
   }
 
   get trusted(): boolean {

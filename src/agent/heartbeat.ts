@@ -1,5 +1,6 @@
 import type { Heartbeat, HeartbeatAnswer } from '../platform/api.ts';
 import type { Inventory } from '../provisioner/contract.ts';
+import type { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps } from './deps.ts';
 import { Loop } from './loop.ts';
 import type { Target } from './target.ts';
@@ -12,6 +13,7 @@ const LONGEST_MS = 120_000;
 
 export interface HeartbeatContext {
   readonly deps: AgentDeps;
+  readonly clockWatch: ClockWatch;
   readonly targets: readonly Target[];
   readonly activeContracts: () => number;
   readonly onOutcome: (error: unknown, answer: HeartbeatAnswer | undefined) => void;
@@ -19,7 +21,7 @@ export interface HeartbeatContext {
 
 /** The lane that tells the platform we are alive. It waits for nothing: it sends what is known at the moment. */
 export function heartbeatLoop(context: HeartbeatContext): Loop {
-  const { deps } = context;
+  const { clockWatch, deps } = context;
   let interval = DEFAULT_INTERVAL_MS;
   let answer: HeartbeatAnswer | undefined;
   return new Loop({
@@ -33,7 +35,9 @@ export function heartbeatLoop(context: HeartbeatContext): Loop {
     onOutcome: (error) => context.onOutcome(error, answer),
     async pass(signal) {
       answer = undefined;
+      const moment = clockWatch.moment();
       answer = await deps.platform.heartbeat(beat(context), signal);
+      clockWatch.confirm(moment);
       const wish = (answer.nextHeartbeatSeconds ?? 60) * 1000;
       interval = Math.min(LONGEST_MS, Math.max(SHORTEST_MS, wish));
     },

@@ -81,8 +81,13 @@ export class Loop {
       // An outage of an hour is one warning and then a line every few minutes, not one per attempt.
       if (this.#failures === 1 || this.#failures % 10 === 0) log.warn(fields, 'pass failed, it is tried again');
       else log.debug(fields, 'pass failed, it is tried again');
-      wait = Math.max(backoff(random, this.#failures, FIRST_RETRY_MS, LONGEST_RETRY_MS), interval() * 0.75, retryAfter?.(error) ?? 0);
+      wait = Math.max(backoff(random, this.#failures, FIRST_RETRY_MS, LONGEST_RETRY_MS), interval() * 0.75, later(random, retryAfter?.(error) ?? 0));
     }
     if (!this.#abort.signal.aborted) this.#cancel = clock.after(wait, () => this.#begin());
   }
+}
+
+/** Not before what was asked for, and a little later by chance: where maintenance was announced, everybody was told the same moment. */
+function later(random: Random, askedMs: number): number {
+  return askedMs + random.float() * Math.min(LONGEST_RETRY_MS, askedMs / 2);
 }

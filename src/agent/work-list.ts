@@ -1,6 +1,7 @@
-import type { ContractRecord, Demand } from '../lifecycle/index.ts';
+import type { ContractRecord, Demand, RemoveReason } from '../lifecycle/index.ts';
 import { PlatformError, type PendingItem } from '../platform/api.ts';
 import type { ContractId, OperationId } from '../ports/ids.ts';
+import type { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps } from './deps.ts';
 import { readOrder, targetFor } from './take-work.ts';
 import type { GiveBack } from './slots.ts';
@@ -8,13 +9,14 @@ import type { Target } from './target.ts';
 
 /** A contract that we have just closed may still be in the list for a moment, or be listed again in error. */
 const COOL_DOWN_MS = 60_000;
-/** After handing a contract back, pool mates get this long before we look at it again. */
-const HANDED_BACK_MS = 300_000;
+/** Pool mates get some time for what we handed back; what the platform called expired it may list for an hour more. */
+const COOL_DOWNS: Readonly<Partial<Record<RemoveReason, number>>> = { 'handed-back': 300_000, expired: 3_600_000 };
 /** A candidate from an older list is not claimed: another agent has surely been faster. */
 const STALE_MS = 15_000;
 
 export interface WorkContext {
   readonly deps: AgentDeps;
+  readonly clockWatch: ClockWatch;
   readonly targets: readonly Target[];
   readonly admitting: () => boolean;
   /** The contracts that are not closed. */
@@ -51,9 +53,11 @@ export class WorkList {
 
   /** One look at the platform's list. */
   async poll(signal: AbortSignal): Promise<void> {
-    const { deps } = this.#context;
+    const { clockWatch, deps } = this.#context;
     const askedAt = deps.clock.now();
+    const moment = clockWatch.moment();
     const list = await deps.platform.pendingProvision(signal);
+    clockWatch.confirm(moment);
     this.#items = list.items;
     this.#askedAt = askedAt;
     this.#listedAt = deps.clock.monotonic();
@@ -136,7 +140,7 @@ export class WorkList {
       if (wasHandedOver(record, this.#askedAt)) this.#context.onListedAgain(contract);
       return true;
     }
-    const wait = record.reason === 'handed-back' ? HANDED_BACK_MS : COOL_DOWN_MS;
+    const wait = (record.reason === undefined ? undefined : COOL_DOWNS[record.reason]) ?? COOL_DOWN_MS;
     const since = deps.clock.now() - record.closedAt;
     return since >= 0 && since < wait;
   }

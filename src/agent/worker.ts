@@ -274,7 +274,10 @@ export class Worker {
   }
 
   async #outcome(step: Step, events: readonly ContractEvent[]): Promise<void> {
-    const safe = this.#options.deps.ledger.append(this.contract, ...events);
+    // An answer that changes the goal need not say how the step itself went; it is over all the same.
+    const ended = events.some((event) => (event.type === 'done' || event.type === 'failed') && event.step === step);
+    const overtaken: ContractEvent[] = ended ? [] : [{ type: 'failed', step, kind: 'parked', text: 'overtaken by what the platform says' }];
+    const safe = this.#options.deps.ledger.append(this.contract, ...events, ...overtaken);
     if (events.some((event) => event.type === 'done' && event.step === step)) this.#log.info({ step }, 'step done');
     // The next intent waits for it; only a step whose repetition costs something waits here.
     if (step === 'create' || step === 'destroy' || step === 'deliver') await safe;

@@ -66,7 +66,10 @@ export async function runAgent(config: Config, options: RunOptions): Promise<Exi
       providerPubkey: config.api.providerPubkey,
       clock: systemClock,
       random: systemRandom,
-      budget: createBudget({ clock: systemClock }),
+      budget: createBudget({
+        clock: systemClock,
+        limits: { read: config.api.readsPerMinute, write: config.api.writesPerMinute },
+      }),
       log,
     });
     const targets = await openTargets(config, key.publicKey, log);

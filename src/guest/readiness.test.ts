@@ -180,7 +180,8 @@ describe('probeSsh', () => {
 
 function greetForEver(socket: Socket, text: string): void {
   const more = (): void => {
-    while (!socket.destroyed && socket.write(text.repeat(1000))) {}
+    let room = true;
+    while (room) room = !socket.destroyed && socket.write(text.repeat(1000));
   };
   socket.on('drain', more);
   more();
@@ -209,7 +210,7 @@ describe.skipIf(!existsSync(sshd))('probeSsh against OpenSSH', () => {
 async function openSsh(authorized: string): Promise<{ port: number; key: string }> {
   const directory = mkdtempSync(join(tmpdir(), 'dc-sshd-'));
   const host = join(directory, 'host');
-  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', host]);
+  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', host]);
   writeFileSync(join(directory, 'keys'), `${authorized}\n`);
   if (userInfo().uid === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
   const { port } = await rawServer(() => {});

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import type ssh2Module from 'ssh2';
 import type { BaseAgent, Client, ParsedKey } from 'ssh2';
 import { systemClock } from '../ports/clock.ts';
 import { sshFingerprint, sshKeyBlob } from './ssh-key.ts';
@@ -48,7 +49,7 @@ export async function probeSsh(target: SshTarget & { readonly signal: AbortSigna
 /** A login needs under 10 KB; a server that sends more is not greeting us but feeding us. */
 const MAX_BYTES = 256 * 1024;
 
-type Ssh2 = typeof import('ssh2');
+type Ssh2 = typeof ssh2Module;
 
 function converse(ssh2: Ssh2, socket: Socket, target: SshTarget & { readonly signal: AbortSignal }): Promise<SshProbe> {
   const started = systemClock.monotonic();

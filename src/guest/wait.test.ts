@@ -1,7 +1,12 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import ssh2 from 'ssh2';
 import { describe, expect, test } from 'vitest';
-import type { Clock } from '../ports/clock.ts';
-import type { Random } from '../ports/random.ts';
+import { type Clock, systemClock } from '../ports/clock.ts';
+import { type Random, systemRandom } from '../ports/random.ts';
+import { systemGuest } from './index.ts';
 import type { SshProbe } from './readiness.ts';
+import { sshFingerprint, sshKeyBlob } from './ssh-key.ts';
 import { waitUntilReady } from './wait.ts';
 
 /** Time that passes only by timers firing, one after the other. */
@@ -54,6 +59,42 @@ describe('waitUntilReady', () => {
     expect(pauses).toEqual([100, 150, 225, 337, 507, 759, 1000, 1000, 1000].map((ms) => expect.closeTo(ms, -1)));
   });
 
+  test('sees a real server come up, install the key and accept it', async () => {
+    const keys = ssh2.utils.generateKeyPairSync('ed25519');
+    const tenant = ssh2.utils.generateKeyPairSync('ed25519').public.trim();
+    let questions = 0;
+    const server = new ssh2.Server({ hostKeys: [keys.private] }, (client) => {
+      client.on('error', () => {});
+      client.on('authentication', (attempt) => {
+        questions += 1;
+        // The first boot is still installing keys.
+        if (questions <= 2) attempt.reject(['publickey']);
+        else attempt.accept();
+      });
+    });
+    const port = await freePort();
+    const seen: string[] = [];
+    try {
+      const result = await waitUntilReady({
+        clock: systemClock,
+        random: systemRandom,
+        deadlineMs: 50_000,
+        signal: new AbortController().signal,
+        probe: async (signal) => {
+          const target = { host: '127.0.0.1', port, user: 'root', sshKey: tenant, timeoutMs: 20_000 };
+          const probe = await systemGuest.probeSsh(target, signal);
+          seen.push(probe.state);
+          if (seen.length === 1) await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+          return probe;
+        },
+      });
+      expect(result).toMatchObject({ state: 'ready', hostKey: sshFingerprint(sshKeyBlob(keys.public.trim())) });
+      expect(seen).toEqual(['not-yet', 'key-refused', 'key-refused', 'ready']);
+    } finally {
+      server.close();
+    }
+  });
+
   test('returns the last finding at the deadline', async () => {
     const clock = virtualClock();
     const options = { clock, random: middle, deadlineMs: 5000, signal: new AbortController().signal };
@@ -98,3 +139,12 @@ describe('waitUntilReady', () => {
     await expect(waitUntilReady({ ...options, probe: () => Promise.reject(broken) })).rejects.toBe(broken);
   });
 });
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

@@ -23,6 +23,7 @@ export class Journal {
   #closed = false;
   #held = false;
   #problem: string | undefined;
+  #endPause: (() => void) | undefined;
   readonly #disk: Disk;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -81,9 +82,9 @@ export class Journal {
 
   /** What is still waiting for a disk that refuses is given up: it was not promised to anybody. */
   async close(): Promise<void> {
-    if (this.#problem === undefined) await this.#flushing;
     this.#closed = true;
-    this.#cancelRetry?.();
+    this.#endPause?.();
+    await this.#flushing;
     await this.#file?.close();
     this.#file = undefined;
   }
@@ -94,13 +95,15 @@ export class Journal {
     while (this.#queue.length > 0) {
       const batch = this.#queue;
       this.#queue = [];
-      await this.#write(Buffer.concat(batch.map((one) => one.bytes)));
+      const safe = await this.#write(Buffer.concat(batch.map((one) => one.bytes)));
+      if (!safe) return;
       for (const one of batch) one.resolve();
     }
     this.#flushing = undefined;
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
+  /** False when the journal was closed while the disk refused. */
+  async #write(bytes: Uint8Array): Promise<boolean> {
     for (;;) {
       try {
         this.#file ??= await this.#disk.openAppend(this.#path);
@@ -109,19 +112,20 @@ export class Journal {
         this.#length += bytes.length;
         if (this.#problem !== undefined) this.#log.info({ path: this.#path }, 'the ledger can be written again');
         this.#problem = undefined;
-        return;
+        return true;
       } catch (error) {
         this.#problem = error instanceof Error ? error.message : String(error);
-        if (this.#closed) throw error;
         this.#log.error({ path: this.#path, error }, 'the ledger cannot be written: no step is taken until it can');
-        await this.#rewind();
+        if (!(await this.#rewind())) return false;
       }
     }
   }
 
-  async #rewind(): Promise<void> {
+  async #rewind(): Promise<boolean> {
     for (;;) {
-      await new Promise<void>((resolve) => void this.#clock.after(RETRY_MS, resolve));
+      await this.#pause();
+      // Another process may own the file by now.
+      if (this.#closed) return false;
       try {
         await this.#file?.close();
       } catch (error) {
@@ -130,11 +134,22 @@ export class Journal {
       this.#file = undefined;
       try {
         await this.#disk.truncate(this.#path, this.#length);
-        return;
+        return true;
       } catch (error) {
         this.#problem = error instanceof Error ? error.message : String(error);
       }
     }
   }
-}
 
+  async #pause(): Promise<void> {
+    if (this.#closed) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.#clock.after(RETRY_MS, resolve);
+      this.#endPause = () => {
+        cancel();
+        resolve();
+      };
+    });
+    this.#endPause = undefined;
+  }
+}

@@ -133,8 +133,11 @@ export class Ledger {
   }
 
   async close(): Promise<void> {
-    await this.#journal.close();
-    await this.#release();
+    try {
+      await this.#journal.close();
+    } finally {
+      await this.#release();
+    }
   }
 }
 
@@ -145,7 +148,9 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const lockPath = join(directory, 'lock');
   const release = await disk.lock(lockPath);
   if (release === undefined) {
-    const holder = Buffer.from((await disk.read(lockPath)) ?? new Uint8Array()).toString('utf8').trim();
+    const holder = Buffer.from((await disk.read(lockPath)) ?? new Uint8Array())
+      .toString('utf8')
+      .trim();
     throw new LedgerLockedError(directory, holder === '' ? undefined : holder);
   }
   try {
@@ -153,7 +158,8 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     const journal = await continueJournal(options, state);
     const ledger = new Ledger(options, state, journal, release);
     for (const problem of state.problems) log.error({ problem }, 'the ledger is damaged');
-    for (const [contract, why] of state.quarantined) log.error({ contract, why }, 'a contract is quarantined: its ledger entries are damaged');
+    for (const [contract, why] of state.quarantined)
+      log.error({ contract, why }, 'a contract is quarantined: its ledger entries are damaged');
     if (state.journalled >= SNAPSHOT_AFTER / 10 || state.tail === undefined) await ledger.compact();
     return ledger;
   } catch (error) {
@@ -167,7 +173,10 @@ async function continueJournal(options: LedgerOptions, state: Replay): Promise<J
   const { tail } = state;
   if (tail === undefined) return new Journal(disk, clock, log, join(directory, journalFile(state.last)), 0);
   if (tail.goodLength < tail.length) {
-    log.warn({ file: tail.file, bytes: tail.length - tail.goodLength }, 'a torn last ledger entry was dropped: it was never acted upon');
+    log.warn(
+      { file: tail.file, bytes: tail.length - tail.goodLength },
+      'a torn last ledger entry was dropped: it was never acted upon',
+    );
     await disk.truncate(join(directory, tail.file), tail.goodLength);
   }
   return new Journal(disk, clock, log, join(directory, tail.file), tail.goodLength);
@@ -184,7 +193,7 @@ function forgetOld(records: Map<ContractId, ContractRecord>, now: number): void 
 }
 
 function snapshotText(state: Replay, covered: number): string {
-  const lines = [encodeLine({ format: FORMAT_NAME, version: LEDGER_VERSION, n: covered })];
+  const lines: string[] = [];
   for (const [contract, record] of state.records) {
     const why = state.quarantined.get(contract);
     lines.push(encodeLine({ r: record, ...(why === undefined ? {} : { quarantined: why }) }));
@@ -192,5 +201,6 @@ function snapshotText(state: Replay, covered: number): string {
   for (const [contract, why] of state.quarantined) {
     if (!state.records.has(contract)) lines.push(encodeLine({ c: contract, quarantined: why }));
   }
-  return lines.join('');
+  const head = encodeLine({ format: FORMAT_NAME, version: LEDGER_VERSION, n: covered, lines: lines.length });
+  return `${head}${lines.join('')}`;
 }

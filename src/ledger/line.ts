@@ -22,9 +22,25 @@ export function decodeLine(line: string): Record<string, unknown> | undefined {
   }
 }
 
-/** Which contract a damaged line was about, as far as that can still be read. */
-export function contractOfDamagedLine(line: string): ContractId | undefined {
-  return /"(?:c|contract)":"([0-9a-f]{64})"/.exec(line)?.[1] as ContractId | undefined;
+const ID_PIECE = 16;
+
+/**
+ * The contracts that a damaged line may have been about. One that is named and known is believed (two, where the line break
+ * between two lines is what was damaged); else every known one of whose id a quarter is still there; else what is named.
+ */
+export function contractsOfDamagedLine(line: string, known: ReadonlyMap<ContractId, unknown>): readonly ContractId[] {
+  const named = [...line.matchAll(/"(?:c|contract)":"([0-9a-f]{64})"/g)].map((match) => match[1] as ContractId);
+  const believed = named.filter((contract) => known.has(contract));
+  if (believed.length > 0) return believed;
+  const similar = [...known.keys()].filter((contract) => hasPieceOf(line, contract));
+  return similar.length > 0 ? similar : named;
+}
+
+function hasPieceOf(line: string, contract: ContractId): boolean {
+  for (let start = 0; start < contract.length; start += ID_PIECE) {
+    if (line.includes(contract.slice(start, start + ID_PIECE))) return true;
+  }
+  return false;
 }
 
 function checksum(text: string): string {

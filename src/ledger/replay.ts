@@ -4,7 +4,7 @@ import type { ContractEvent, ContractRecord } from '../lifecycle/record.ts';
 import type { Disk } from '../ports/disk.ts';
 import { type ContractId, parseContractId } from '../ports/ids.ts';
 import { isHeader, isJournal, SNAPSHOT_FILE } from './format.ts';
-import { contractOfDamagedLine, decodeLine } from './line.ts';
+import { contractsOfDamagedLine, decodeLine } from './line.ts';
 
 export interface Replay {
   readonly records: Map<ContractId, ContractRecord>;
@@ -50,54 +50,70 @@ async function text(disk: Disk, directory: string, name: string): Promise<string
 }
 
 function readSnapshot(state: Replay, content: string): void {
-  const lines = content.split('\n');
-  for (const line of lines) {
+  let expected: unknown;
+  let found = 0;
+  for (const line of content.split('\n')) {
     if (line === '') continue;
     const value = decodeLine(line);
-    if (value === undefined) {
-      damaged(state, line, `a line of ${SNAPSHOT_FILE}`);
-    } else if (isHeader(SNAPSHOT_FILE, value)) {
+    if (value !== undefined && isHeader(SNAPSHOT_FILE, value)) {
       state.last = typeof value['n'] === 'number' ? value['n'] : 0;
-    } else {
-      readRecord(state, value);
+      expected = value['lines'];
+      continue;
     }
+    found++;
+    if (value === undefined || !readRecord(state, value)) damaged(state, line, `a line of ${SNAPSHOT_FILE}`);
+  }
+  if (typeof expected === 'number' && found < expected) {
+    state.problems.push(`${SNAPSHOT_FILE} is cut short: ${expected - found} of its ${expected} contracts are missing`);
   }
 }
 
-function readRecord(state: Replay, value: Record<string, unknown>): void {
-  const record = value['r'] as ContractRecord | undefined;
-  const contract = parseContractId(record?.contract ?? value['c']);
-  if (contract === undefined) return;
-  if (record !== undefined) state.records.set(contract, record);
+/** False when the line is not one that a ledger writes. */
+function readRecord(state: Replay, value: Record<string, unknown>): boolean {
+  const record = value['r'];
+  const contract = parseContractId(isObject(record) ? record['contract'] : value['c']);
+  if (contract === undefined) return false;
+  if (record !== undefined) {
+    if (!isRecord(record)) return false;
+    state.records.set(contract, record);
+  }
   if (typeof value['quarantined'] === 'string') state.quarantined.set(contract, value['quarantined']);
+  return true;
 }
 
 function readJournal(state: Replay, name: string, bytes: Uint8Array): void {
   const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let start = 0;
-  let goodLength = 0;
   while (start < content.length) {
     const end = content.indexOf(0x0a, start);
     if (end === -1) break;
     readEntry(state, name, content.toString('utf8', start, end));
     start = end + 1;
-    goodLength = start;
   }
-  state.tail = { file: name, goodLength, length: content.length };
+  state.tail = { file: name, goodLength: start, length: content.length };
+  // A whole entry and one byte more was not torn: the byte was its line break.
+  const lastByteWrong = content.toString('utf8', start, content.length - 1);
+  if (decodeLine(lastByteWrong) !== undefined) {
+    readEntry(state, name, lastByteWrong);
+    state.tail = undefined;
+  }
 }
 
 function readEntry(state: Replay, name: string, line: string): void {
   const value = decodeLine(line);
-  if (value === undefined) return damaged(state, line, `a line of ${name}`);
-  if (isHeader(name, value)) return;
-  const number = value['n'];
-  if (typeof number !== 'number') return;
+  if (value !== undefined && isHeader(name, value)) return noteGap(state, name, value['after']);
+  const number = value?.['n'];
+  const contract = parseContractId(value?.['c']);
+  const at = value?.['at'];
+  const event = value?.['e'];
+  if (typeof number !== 'number' || typeof at !== 'number' || contract === undefined || !isEvent(event)) {
+    return damaged(state, line, `a line of ${name}`);
+  }
   if (number <= state.last) return;
   state.last = number;
   state.journalled++;
-  const contract = parseContractId(value['c']);
-  if (contract === undefined || state.quarantined.has(contract)) return;
-  const next = apply(state.records.get(contract), contract, value['e'] as ContractEvent, Number(value['at']));
+  if (state.quarantined.has(contract)) return;
+  const next = apply(state.records.get(contract), contract, event, at);
   if (next === undefined) {
     state.quarantined.set(contract, `${name}: an entry does not follow from the ones before it`);
   } else {
@@ -105,8 +121,28 @@ function readEntry(state: Replay, name: string, line: string): void {
   }
 }
 
+/** A snapshot that was taken away leaves a journal that does not begin where the last entry was. */
+function noteGap(state: Replay, name: string, after: unknown): void {
+  if (typeof after !== 'number' || after <= state.last) return;
+  state.problems.push(`${name} begins after entry ${after}, but the entries from ${state.last + 1} on are missing`);
+  state.last = after;
+}
+
 function damaged(state: Replay, line: string, where: string): void {
-  const contract = contractOfDamagedLine(line);
-  if (contract === undefined) state.problems.push(`${where} is damaged, and its contract cannot be told`);
-  else state.quarantined.set(contract, `${where} is damaged`);
+  const contracts = contractsOfDamagedLine(line, state.records);
+  if (contracts.length === 0) state.problems.push(`${where} is damaged, and its contract cannot be told`);
+  for (const contract of contracts) state.quarantined.set(contract, `${where} is damaged`);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** The sum of a line proves who wrote it, so only its kind is looked at. */
+function isEvent(value: unknown): value is ContractEvent {
+  return isObject(value) && typeof value['type'] === 'string';
+}
+
+function isRecord(value: unknown): value is ContractRecord {
+  return isObject(value) && isObject(value['order']) && isObject(value['tries']) && Array.isArray(value['history']);
 }

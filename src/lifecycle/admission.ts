@@ -23,14 +23,20 @@ export function admit(
   }
   const memoryLeft = inventory.memoryFreeMb - headroomMb - sum(promised, 'memoryMb');
   if (inventory.memoryTotalMb > 0 && (demand.memoryMb ?? 0) > memoryLeft) {
-    return { fits: false, why: `needs ${demand.memoryMb} MiB of memory, ${Math.max(0, Math.floor(memoryLeft))} MiB left` };
+    return {
+      fits: false,
+      why: `needs ${demand.memoryMb} MiB of memory, ${Math.max(0, Math.floor(memoryLeft))} MiB left`,
+    };
   }
   if (inventory.cpuThreads > 0 && (demand.cpuCores ?? 0) > inventory.cpuThreads) {
     return { fits: false, why: `needs ${demand.cpuCores} cores, the host has ${inventory.cpuThreads}` };
   }
   const storageLeft = Math.max(...inventory.storages.map((storage) => storage.freeGb)) - sum(promised, 'storageGb');
   if (inventory.storages.length > 0 && (demand.storageGb ?? 0) > storageLeft) {
-    return { fits: false, why: `needs ${demand.storageGb} GiB of disk, ${Math.max(0, Math.floor(storageLeft))} GiB left` };
+    return {
+      fits: false,
+      why: `needs ${demand.storageGb} GiB of disk, ${Math.max(0, Math.floor(storageLeft))} GiB left`,
+    };
   }
   return { fits: true };
 }

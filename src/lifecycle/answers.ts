@@ -13,7 +13,8 @@ export function afterClaim(record: ContractRecord, answer: LockAnswer): Contract
     case 'held':
       return [{ type: 'done', step: 'claim' }];
     case 'taken':
-      if (record.delivered) return [notOurs('another agent of the pool works on it'), stays('the lock is held by another agent')];
+      if (record.delivered)
+        return [notOurs('another agent of the pool works on it'), stays('the lock is held by another agent')];
       return [notOurs('the lock is held by another agent'), lost('another agent of the pool has taken it')];
     case 'not-lockable':
       return afterStatus(record, 'claim', answer.status);
@@ -40,7 +41,13 @@ export function afterDeliver(record: ContractRecord, answer: ReportAnswer): Cont
     if (DELIVERED.has(answer.status)) return [{ type: 'done', step: 'deliver', note: 'an earlier report had arrived' }];
     if (answer.status === 'accepted') {
       return [
-        { type: 'failed', step: 'deliver', kind: 'retry', text: 'the platform is back at accepted', nothingHappened: true },
+        {
+          type: 'failed',
+          step: 'deliver',
+          kind: 'retry',
+          text: 'the platform is back at accepted',
+          nothingHappened: true,
+        },
         { type: 'unannounced', why: 'the platform is back at accepted' },
       ];
     }
@@ -69,14 +76,22 @@ const CANCELLED: ReadonlySet<string> = new Set(['cancelled', 'canceled']);
 
 function afterStatus(record: ContractRecord, step: Step, status: string): ContractEvent[] {
   // A machine that somebody uses is ended by what reconcile says, which knows about mass action; never in passing.
-  if (record.delivered && !DELIVERED.has(status)) return [notOurs(`the contract is ${status}`), stays(`the platform says ${status}`)];
+  if (record.delivered && !DELIVERED.has(status))
+    return [notOurs(`the contract is ${status}`), stays(`the platform says ${status}`)];
   if (CANCELLED.has(status)) {
-    return [notOurs(`the contract is ${status}`), { type: 'goal', goal: 'remove', reason: 'cancelled', why: 'cancelled by the tenant' }];
+    return [
+      notOurs(`the contract is ${status}`),
+      { type: 'goal', goal: 'remove', reason: 'cancelled', why: 'cancelled by the tenant' },
+    ];
   }
   if (ENDED.has(status)) {
     const settled: ContractEvent[] =
       record.reason === 'failed' ? [{ type: 'done', step: 'fail', note: `the platform says ${status}` }] : [];
-    return [notOurs(`the contract is ${status}`), ...settled, { type: 'goal', goal: 'remove', reason: 'dead', why: `the platform says ${status}` }];
+    return [
+      notOurs(`the contract is ${status}`),
+      ...settled,
+      { type: 'goal', goal: 'remove', reason: 'dead', why: `the platform says ${status}` },
+    ];
   }
   if (DELIVERED.has(status)) {
     if (record.maybeDelivered && record.goal === 'deliver') {

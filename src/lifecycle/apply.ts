@@ -55,12 +55,21 @@ function admitted(
   };
 }
 
-function change(record: ContractRecord, event: Exclude<ContractEvent, { type: 'admitted' }>, at: number): ContractRecord {
+function change(
+  record: ContractRecord,
+  event: Exclude<ContractEvent, { type: 'admitted' }>,
+  at: number,
+): ContractRecord {
   switch (event.type) {
     case 'intent':
       return {
         ...record,
-        running: { step: event.step, attempt: event.attempt, at, before: { machine: record.machine, maybeDelivered: record.maybeDelivered } },
+        running: {
+          step: event.step,
+          attempt: event.attempt,
+          at,
+          before: { machine: record.machine, maybeDelivered: record.maybeDelivered },
+        },
         ...(event.step === 'create' ? { machine: 'maybe' as const } : {}),
         ...(event.step === 'claim' ? { claimed: true } : {}),
         ...(event.step === 'deliver' ? { maybeDelivered: true } : {}),
@@ -68,7 +77,12 @@ function change(record: ContractRecord, event: Exclude<ContractEvent, { type: 'a
     case 'done':
       return succeeded(ended(record, event.step), event, at);
     case 'failed':
-      return failed(ended(record, event.step), event, at, record.running?.step === event.step ? record.running.before : undefined);
+      return failed(
+        ended(record, event.step),
+        event,
+        at,
+        record.running?.step === event.step ? record.running.before : undefined,
+      );
     case 'handle':
       return { ...record, handles: { ...record.handles, [event.key]: event.value } };
     case 'goal': {
@@ -97,7 +111,11 @@ function change(record: ContractRecord, event: Exclude<ContractEvent, { type: 'a
   }
 }
 
-function succeeded(record: ContractRecord, event: Extract<ContractEvent, { type: 'done' }>, at: number): ContractRecord {
+function succeeded(
+  record: ContractRecord,
+  event: Extract<ContractEvent, { type: 'done' }>,
+  at: number,
+): ContractRecord {
   const base = { ...record, tries: clearTries(record, event.step) };
   switch (event.step) {
     case 'claim':
@@ -194,7 +212,10 @@ function ended(record: ContractRecord, step: Step): ContractRecord {
   return record.running?.step === step ? without(record, 'running') : record;
 }
 
-function without<Key extends 'running' | 'closedAt' | 'hostKey' | 'sealedPassword'>(record: ContractRecord, key: Key): ContractRecord {
+function without<Key extends 'running' | 'closedAt' | 'hostKey' | 'sealedPassword'>(
+  record: ContractRecord,
+  key: Key,
+): ContractRecord {
   const { [key]: _dropped, ...rest } = record;
   return rest as ContractRecord;
 }

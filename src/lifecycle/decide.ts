@@ -86,7 +86,13 @@ const CANNOT = 'This machine cannot be made as ordered.';
 /** Once a login was seen, only the platform's answer decides: the deadline no longer matters. */
 function givenUp(record: ContractRecord, world: World, policy: Policy, now: number): Decision | undefined {
   if (record.order.problem !== undefined) {
-    return { kind: 'goal', goal: 'remove', reason: 'failed', why: record.order.problem, publicReason: record.order.problem };
+    return {
+      kind: 'goal',
+      goal: 'remove',
+      reason: 'failed',
+      why: record.order.problem,
+      publicReason: record.order.problem,
+    };
   }
   const permanent = [record.tries.create, record.tries.verify].find((tries) => tries?.kind === 'permanent');
   if (permanent !== undefined) {
@@ -94,7 +100,12 @@ function givenUp(record: ContractRecord, world: World, policy: Policy, now: numb
     return { kind: 'goal', goal: 'remove', reason: 'failed', why: text, publicReason: publicText ?? CANNOT };
   }
   if (record.tries.create?.kind === 'capacity') {
-    return { kind: 'goal', goal: 'remove', reason: 'handed-back', why: 'the backend has no room; pool mates may take it' };
+    return {
+      kind: 'goal',
+      goal: 'remove',
+      reason: 'handed-back',
+      why: 'the backend has no room; pool mates may take it',
+    };
   }
   const ready = record.machine === 'made' && (record.verified || !world.can.needsLogin);
   if (ready || world.clockSuspect === true || now < record.deadlineAt) return undefined;
@@ -136,7 +147,8 @@ function shouldStart(record: ContractRecord, world: World): boolean {
 }
 
 function stop(record: ContractRecord, world: World, now: number): Decision {
-  if (!world.can.stop) return { kind: 'wait', why: 'paused by the platform, but this backend cannot stop a machine: it keeps running' };
+  if (!world.can.stop)
+    return { kind: 'wait', why: 'paused by the platform, but this backend cannot stop a machine: it keeps running' };
   const off = world.power === 'stopped' || (world.power === undefined && record.power === 'stopped');
   if (off || world.power === 'absent') return { kind: 'wait', why: 'paused by the platform' };
   // It may have been resumed while we were away, or could not reach the backend.
@@ -151,7 +163,9 @@ function remove(record: ContractRecord, world: World, policy: Policy, now: numbe
   const possible = wanted.map((step) => attempt(record, step, now, WHY_REMOVE[step]));
   const ready = possible.find((decision) => decision.kind === 'step');
   if (ready !== undefined) return ready;
-  const until = Math.min(...possible.map((decision) => (decision.kind === 'wait' ? (decision.until ?? Infinity) : Infinity)));
+  const until = Math.min(
+    ...possible.map((decision) => (decision.kind === 'wait' ? (decision.until ?? Infinity) : Infinity)),
+  );
   return { kind: 'wait', until, why: `${wanted.join(', ')} will be tried again` };
 }
 
@@ -192,6 +206,8 @@ function attempt(record: ContractRecord, step: Step, now: number, why: string): 
 }
 
 function nextTry(record: ContractRecord, now: number): { until?: number } {
-  const times = (Object.keys(record.tries) as Step[]).map((step) => dueAt(record, step, now)).filter((time) => time > now);
+  const times = (Object.keys(record.tries) as Step[])
+    .map((step) => dueAt(record, step, now))
+    .filter((time) => time > now);
   return times.length === 0 ? {} : { until: Math.min(...times) };
 }

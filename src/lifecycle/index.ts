@@ -1,4 +1,4 @@
-export { type Demand, admit } from './admission.ts';
+export { admit, type Demand } from './admission.ts';
 export { afterAnnounce, afterClaim, afterDeliver, afterFail, afterTerminate } from './answers.ts';
 export { apply } from './apply.ts';
 export { type Doomed, judge, type Verdict } from './breaker.ts';

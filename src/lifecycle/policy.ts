@@ -51,5 +51,7 @@ const CRASH_LOOP: Pace = { first: 5_000, cap: 600_000 };
 export function pace(step: Step, kind: FailureKind): Pace {
   if (kind === 'config' || kind === 'not-ours' || kind === 'permanent') return OPERATOR;
   if (step === 'start') return CRASH_LOOP;
-  return step === 'create' || step === 'destroy' || step === 'prune' || step === 'stop' || step === 'verify' ? BACKEND : PLATFORM;
+  return step === 'create' || step === 'destroy' || step === 'prune' || step === 'stop' || step === 'verify'
+    ? BACKEND
+    : PLATFORM;
 }

@@ -168,7 +168,13 @@ export type ContractEvent =
       readonly nothingHappened?: true;
     }
   | { readonly type: 'handle'; readonly key: string; readonly value: string }
-  | { readonly type: 'goal'; readonly goal: Goal; readonly why: string; readonly reason?: RemoveReason; readonly publicReason?: string }
+  | {
+      readonly type: 'goal';
+      readonly goal: Goal;
+      readonly why: string;
+      readonly reason?: RemoveReason;
+      readonly publicReason?: string;
+    }
   /** The platform turned out not to have what it was told: say it again. */
   | { readonly type: 'unannounced'; readonly why: string }
   | { readonly type: 'ends'; readonly endsAt: number }

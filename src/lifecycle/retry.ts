@@ -30,8 +30,10 @@ export function startDueAt(record: ContractRecord, now: number): number {
 function delay(record: ContractRecord, step: Step, tries: Tries): number {
   const { first, cap } = pace(step, tries.kind);
   const ceiling = Math.min(cap, first * 2 ** Math.min(tries.count - 1, 20));
-  const spread = ceiling * (0.5 + 0.5 * fraction(`${record.contract}${step}${tries.count}`));
-  return Math.max(spread, Math.min(tries.retryAfterMs ?? 0, 600_000));
+  const chance = fraction(`${record.contract}${step}${tries.count}`);
+  const asked = Math.min(tries.retryAfterMs ?? 0, 600_000);
+  // A little later than asked for: where maintenance was announced, everybody was told the same moment.
+  return Math.max(ceiling * (0.5 + 0.5 * chance), asked + chance * Math.min(60_000, asked / 2));
 }
 
 /** FNV-1a of the text, as a number in [0, 1). */

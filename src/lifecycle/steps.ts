@@ -35,4 +35,11 @@ export type Step =
 export const REPORTS: ReadonlySet<Step> = new Set<Step>(['announce', 'deliver', 'credential', 'fail', 'terminate']);
 
 /** Steps that act on the backend. */
-export const BACKEND_STEPS: ReadonlySet<Step> = new Set<Step>(['create', 'verify', 'destroy', 'prune', 'stop', 'start']);
+export const BACKEND_STEPS: ReadonlySet<Step> = new Set<Step>([
+  'create',
+  'verify',
+  'destroy',
+  'prune',
+  'stop',
+  'start',
+]);

@@ -54,11 +54,11 @@ function story({ contract, operation, machine, port }: Owned, now: number): Cont
   ];
 }
 
-/** Writes the journal of `count` delivered contracts, without a snapshot. */
-export async function writeLedger(disk: Disk, directory: string, clock: Clock, count: number): Promise<Ledger> {
+/** Writes the journal of `count` delivered contracts, from number `first` on, without a snapshot. */
+export async function writeLedger(disk: Disk, directory: string, clock: Clock, count: number, first = 0): Promise<Ledger> {
   const ledger = await openLedger({ disk, directory, clock, log: silentLog });
   const written: Promise<void>[] = [];
-  for (let index = 0; index < count; index++) {
+  for (let index = first; index < first + count; index++) {
     const one = owned(index);
     written.push(ledger.append(one.contract, ...story(one, clock.now())));
   }
@@ -67,11 +67,11 @@ export async function writeLedger(disk: Disk, directory: string, clock: Clock, c
 }
 
 /** The same contracts as the platform and the backend have them. */
-export function fillMarket(market: Market, agent: AgentId, clock: Clock, count: number): void {
+export function fillMarket(market: Market, agent: AgentId, clock: Clock, count: number, first = 0): void {
   const template = market.rent();
   market.platform.contracts.delete(template.id);
   const machines: SandboxState['machines'][number][] = [];
-  for (let index = 0; index < count; index++) {
+  for (let index = first; index < first + count; index++) {
     const { contract, operation, machine, port } = owned(index);
     market.platform.contracts.set(contract, { ...template, id: contract, status: 'active' });
     machines.push({

@@ -12,6 +12,40 @@ const ABREAST = 4;
 /** A life from the work list to the removed machine has at least so many entries in the ledger. */
 const FEWEST_ENTRIES = 18;
 
+/** Lets one call take effect without an answer; returns how to tell that it came. */
+type Hang = (world: World<SandboxBackend>, contract: string) => () => boolean;
+
+const platformCall =
+  (route: 'lock' | 'provisioning' | 'unlock' | 'terminated', skip = 0): Hang =>
+  ({ market }, match) => {
+    market.core.faults.add({ route, match, skip, fault: { kind: 'hang', processed: true } });
+    return () => market.requests.filter((one) => one.route === route && one.path.includes(match)).length > skip;
+  };
+
+const backendCall =
+  (call: 'create' | 'configure' | 'start' | 'delete'): Hang =>
+  ({ backend: { core } }) => {
+    core.faults.add({ call, fault: { kind: 'hang' } });
+    return () => core.faults.pending === 0;
+  };
+
+type Case = readonly [what: string, hang: Hang];
+
+const PLATFORM_CALLS: readonly Case[] = [
+  ['lock the contract', platformCall('lock')],
+  ['report that work has begun', platformCall('provisioning')],
+  ['report the machine', platformCall('provisioning', 1)],
+  ['unlock the contract', platformCall('unlock')],
+  ['report that it is gone', platformCall('terminated')],
+];
+
+const BACKEND_CALLS: readonly Case[] = [
+  ['make the machine', backendCall('create')],
+  ['give it the key', backendCall('configure')],
+  ['start it', backendCall('start')],
+  ['remove it', backendCall('delete')],
+];
+
 describe('an agent that is killed at any moment goes on where it was', () => {
   let world: World<SandboxBackend>;
   let harm: readonly string[];
@@ -40,18 +74,27 @@ describe('an agent that is killed at any moment goes on where it was', () => {
     expect(world.backend.core.machines.get(stranger)?.state).toBe('running');
   });
 
-  test.each(CALLS)('killed when %s has taken effect and before its answer is heard', async (_what, hangs, call) => {
+  test.concurrent.each(PLATFORM_CALLS)('killed when it has asked to %s, and not heard the answer', (_what, hang) =>
+    expectLifeWithKillIn(hang),
+  );
+
+  // One after the other: the sandbox cannot tell whose call it is to leave without an answer.
+  test.each(BACKEND_CALLS)('killed when it has asked the backend to %s, and not heard the answer', (_what, hang) =>
+    expectLifeWithKillIn(hang),
+  );
+
+  async function expectLifeWithKillIn(hang: Hang): Promise<void> {
     const stall = world.market.stall('sandbox');
     const host = await world.host(stall);
     const lease = world.market.rent(stall.offering);
-    const isTaken = hangs(world, lease.contract);
+    const taken = hang(world, lease.contract);
     const life = keepAlive(host);
-    const killing = world.pulse.until(`${call} to be taken`, isTaken, () => host.lately).then(() => host.kill());
+    const killed = world.pulse.until('the call to be taken', taken, () => host.lately).then(() => host.kill());
     await live(host, lease, life);
-    await killing;
+    await killed;
     expect(life.kills()).toBe(1);
     expect(harm).toEqual([]);
-  });
+  }
 
   /** From the contract to its removed machine. Resolves with how often the agent was killed on the way. */
   async function wholeLife(env: Readonly<Record<string, string>>): Promise<number> {
@@ -76,7 +119,10 @@ describe('an agent that is killed at any moment goes on where it was', () => {
       () => host.lately,
     );
     await expectOrder(world, [lease]);
-    expect({ told: market.details(contract), machines: before.machines.length }).toEqual({ told: before.told, machines: 1 });
+    expect({ told: market.details(contract), machines: before.machines.length }).toEqual({
+      told: before.told,
+      machines: 1,
+    });
     await life.end();
   }
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { brokenPlugins } from './broken-plugins.ts';
+import { brokenPlugins } from './broken/index.ts';
 import { trial, type Verdict } from './trial.ts';
 
 describe('the conformance kit', () => {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parse } from 'smol-toml';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { sandboxPlugin, sandboxSettings } from '../../provisioners/sandbox/index.ts';
 import { login, tenantKey } from '../../simulators/sandbox/ssh-login.ts';
@@ -113,7 +114,8 @@ describe('the sandbox as a process of its own', () => {
     const at = places();
     const process = await begin(at);
     const { configuration } = JSON.parse(process.out());
-    expect(configuration).toContain('type = "sandbox"');
-    expect(configuration).toContain(`socket_path = ${JSON.stringify(at.socket)}`);
+    const { provisioner } = parse(configuration) as { provisioner: { type: string; sandbox: object } };
+    expect(provisioner.type).toBe(sandboxPlugin.type);
+    expect(sandboxSettings.parse(provisioner.sandbox).socket_path).toBe(at.socket);
   });
 });

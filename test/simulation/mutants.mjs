@@ -219,8 +219,8 @@ export const MUTANTS = [
   {
     name: 'lets the heartbeat wait for the backend',
     file: 'src/agent/heartbeat.ts',
-    find: 'answer = undefined;\n      answer = await',
-    replace: 'answer = undefined;\n      while ((await targets[0]?.list(signal)) === undefined);\n      answer = await',
+    find: 'answer = undefined;\n      const moment',
+    replace: 'answer = undefined;\n      while ((await targets[0]?.list(signal)) === undefined);\n      const moment',
   },
   {
     name: 'stops the heartbeat after a failure',

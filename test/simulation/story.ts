@@ -45,11 +45,14 @@ export interface Story {
   readonly reuseIds: boolean;
   /** Ledger entries after which a snapshot is written. */
   readonly snapshotAfter: number;
+  /** How likely a call meets a fault of its own, beside those of the scenes, while the story lasts. */
+  readonly weather: { readonly platform: number; readonly backend: number };
   readonly lengthMs: number;
   readonly scenes: readonly Scene[];
 }
 
 const MINUTE = 60_000;
+const BAD_WEATHER = [0, 0, 0, 0, 0.02, 0.1, 0.3] as const;
 
 /** The story of a seed: always the same one. */
 export function tell(seed: number): Story {
@@ -66,6 +69,7 @@ export function tell(seed: number): Story {
     workIntervalMs: random.pick([3_000, 6_000, 10_000]),
     reconcileIntervalMs: random.pick([15_000, 30_000, 60_000]),
     reuseIds: random.chance(0.5),
+    weather: { platform: random.pick(BAD_WEATHER), backend: random.pick(BAD_WEATHER) },
     snapshotAfter: random.pick([10, 60, 20_000]),
     lengthMs: (slow ? 15 : 4 + random.below(10)) * MINUTE,
   };
@@ -131,13 +135,17 @@ function trouble(random: SeededRandom, hosts: number): Action {
   if (dice < 11) return { kind: random.pick(['platform-outage', 'backend-outage'] as const), forMs: random.below(6 * MINUTE) };
   const skip = random.below(6);
   const times = 1 + random.below(4);
-  if (dice < 16) return { kind: 'platform-fault', call: random.pick(PLATFORM_CALLS), skip, times, fault: platformFault(random) };
+  const platformCall = random.pick(PLATFORM_CALLS);
+  if (dice < 16) return { kind: 'platform-fault', call: platformCall, skip, times, fault: platformFault(random, platformCall) };
   const call = random.pick(['create', 'create', 'list', 'get', 'configure', 'start', 'stop', 'delete', 'delete', 'inventory'] as const);
   return { kind: 'backend-fault', call, skip, times, fault: backendFault(random, call) };
 }
 
-export function platformFault(random: SeededRandom): PlatformFault {
-  return random.pick<() => PlatformFault>([
+/** Caches answer reads with what was true before; a write is never answered from one. */
+const READS: ReadonlySet<string> = new Set<PlatformCall>(['work-list', 'reconcile', 'heartbeat']);
+
+export function platformFault(random: SeededRandom, call: PlatformCall | undefined): PlatformFault {
+  const kinds: (() => PlatformFault)[] = [
     () => ({ kind: 'drop-before' }),
     () => ({ kind: 'drop-after' }),
     () => ({ kind: 'drop-after' }),
@@ -148,20 +156,22 @@ export function platformFault(random: SeededRandom): PlatformFault {
     () => ({ kind: 'server-error', processed: random.chance(0.5) }),
     () => ({ kind: 'bad-gateway', processed: random.chance(0.5) }),
     () => ({ kind: 'truncate', framing: random.pick(['broken', 'intact']) }),
-    () => ({ kind: 'stale' }),
     () => ({ kind: 'empty-list' }),
     () => ({ kind: 'duplicate-entries' }),
     () => ({ kind: 'malformed-entries' }),
-  ])();
+  ];
+  if (call !== undefined && READS.has(call)) kinds.push(() => ({ kind: 'stale' }));
+  return random.pick(kinds)();
 }
 
-function backendFault(random: SeededRandom, call: BackendCall): BackendFault {
+/** A fault for any call, except that it lies about machines: those are told in scenes, which know what may be excused. */
+export function backendFault(random: SeededRandom, call: string): BackendFault {
   const any: (() => BackendFault)[] = [
     () => ({ kind: random.pick(['refuse', 'drop-before', 'drop-after', 'truncate', 'hang', 'garbage'] as const) }),
     () => ({ kind: 'delay', ms: random.below(40_000), at: random.pick(['before', 'after']) }),
     () => ({ kind: 'status', status: random.pick([500, 503, 429] as const), retryAfterSeconds: 1 + random.below(20) }),
   ];
-  const own: Partial<Record<BackendCall, (() => BackendFault)[]>> = {
+  const own: Readonly<Record<string, (() => BackendFault)[]>> = {
     create: [() => ({ kind: 'no-capacity' }), () => ({ kind: 'half-create' }), () => ({ kind: 'slow-create', ms: random.below(200_000) })],
     list: [() => ({ kind: random.pick(['list-partial', 'list-empty', 'list-stale'] as const) })],
     start: [() => ({ kind: 'ignore' })],

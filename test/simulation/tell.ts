@@ -51,6 +51,7 @@ class Performance {
       maxMachines: story.maxMachines,
       reuseIds: story.reuseIds,
       snapshotAfter: story.snapshotAfter,
+      weather: story.weather,
       settings: {
         maxConcurrentProvisioning: story.lanes,
         workIntervalMs: story.workIntervalMs,

@@ -12,7 +12,7 @@ import { type Log, silentLog } from '../../src/ports/log.ts';
 import { ModelDisk } from './model-disk.ts';
 import { AgentProcess } from './process.ts';
 import { SeededRandom } from './seeded-random.ts';
-import type { PlatformCall } from './story.ts';
+import { backendFault, type PlatformCall, platformFault } from './story.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 export interface WorldOptions {
@@ -26,6 +26,7 @@ export interface WorldOptions {
   readonly maxMachines?: number;
   readonly reuseIds?: boolean;
   readonly snapshotAfter?: number;
+  readonly weather?: { readonly platform: number; readonly backend: number };
 }
 
 export const SSH_KEY = `ssh-ed25519 ${Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.from([0, 0, 0, 32]), Buffer.alloc(32, 7)]).toString('base64')}`;
@@ -90,11 +91,15 @@ export class World {
   liedAt = -Infinity;
   readonly #options: WorldOptions;
   readonly #pool: string;
+  readonly #storms: SeededRandom;
+  #weather: { readonly platform: number; readonly backend: number };
   readonly #platformFaults: Armed<PlatformCall, PlatformFault>[] = [];
 
   constructor(options: WorldOptions) {
     this.#options = options;
     this.random = new SeededRandom(options.seed);
+    this.#weather = options.weather ?? { platform: 0, backend: 0 };
+    this.#storms = this.random.fork();
     this.platform = createPlatformCore({
       clock: this.time,
       random: this.random.fork(),
@@ -109,6 +114,7 @@ export class World {
         maxMachines: options.maxMachines ?? 500,
         reuseIds: options.reuseIds ?? false,
       },
+      chaos: (call) => this.#storm('backend', (random) => backendFault(random, call)),
     });
     const { admin } = this.platform;
     this.provider = admin.provider();
@@ -171,6 +177,7 @@ export class World {
   }
 
   clearFaults(): void {
+    this.#weather = { platform: 0, backend: 0 };
     this.#platformFaults.length = 0;
     this.platform.faults.clear();
     this.sandbox.faults.clear();
@@ -219,9 +226,13 @@ export class World {
     return inProcessTransport(core, { clock: this.time, latencyMs, peer: host.name });
   }
 
+  #storm<Fault>(where: 'platform' | 'backend', fault: (random: SeededRandom) => Fault): Fault | undefined {
+    return this.#storms.chance(this.#weather[where]) ? fault(this.#storms) : undefined;
+  }
+
   #platformFault(call: PlatformCall | undefined): PlatformFault | undefined {
     const armed = this.#platformFaults.find((one) => one.call === call && one.skip-- <= 0);
-    if (armed === undefined) return undefined;
+    if (armed === undefined) return this.#storm('platform', (random) => platformFault(random, call));
     if (--armed.times <= 0) this.#platformFaults.splice(this.#platformFaults.indexOf(armed), 1);
     return armed.fault;
   }

@@ -13,7 +13,13 @@ export interface HostSettings {
   readonly seed: SignedClient['seed'];
   readonly agent: string;
   readonly backend: Backend;
-  readonly lanes: number;
+  readonly choices: HostChoices;
+}
+
+export interface HostChoices {
+  readonly lanes?: number;
+  /** How often the health of a machine is reported. */
+  readonly healthSeconds?: number;
   /** Default: a directory of its own. */
   readonly stateDir?: string;
 }
@@ -28,9 +34,9 @@ export class Host {
   /** What earlier agents of this host have printed. */
   #said = '';
 
-  constructor({ program, agent, directory, stateDir = join(directory, 'state') }: HostSettings) {
+  constructor({ program, agent, directory, choices }: HostSettings) {
     this.agent = agent;
-    this.stateDir = stateDir;
+    this.stateDir = choices.stateDir ?? join(directory, 'state');
     this.#program = program;
     this.#config = join(directory, 'dc-agent.toml');
   }
@@ -85,20 +91,27 @@ export async function setUpHost(settings: HostSettings): Promise<Host> {
   return host;
 }
 
-function configuration({ directory, endpoint, provider, backend, lanes }: HostSettings, stateDir: string): string {
+function configuration({ directory, endpoint, provider, backend, choices }: HostSettings, stateDir: string): string {
+  const { lanes = 4, healthSeconds = 300 } = choices;
   return `
 [api]
 endpoint = ${JSON.stringify(endpoint)}
 provider_pubkey = "${provider}"
 agent_secret_key = ${JSON.stringify(join(directory, 'agent.key'))}
+# The platform of these tests has no limit.
+reads_per_minute = 1000000
+writes_per_minute = 1000000
 
 [polling]
 interval_seconds = 1
 work_interval_seconds = 1
+health_check_interval_seconds = ${healthSeconds}
 
 [agent]
 state_dir = ${JSON.stringify(stateDir)}
 max_concurrent_provisioning = ${lanes}
+# Tests end many machines at once, and mean it.
+breaker_max_count = 1000
 
 [provisioner]
 type = "${backend.type}"

@@ -20,7 +20,8 @@ export function keepAlive(host: Host, env: Readonly<Record<string, string>> = {}
       // Until the program is loaded a signal ends it as it ends any other.
       const tooEarly = signal === 'SIGTERM' && agent.out() === '';
       if (signal === 'SIGKILL') kills++;
-      else if (!ending || (code !== 0 && !tooEarly)) problem = `the agent ended with ${code ?? signal}:\n${host.lately}`;
+      else if (!ending || (code !== 0 && !tooEarly))
+        problem = `the agent ended with ${code ?? signal}:\n${host.lately}`;
       if (ending || problem !== undefined) return;
     }
   };

@@ -15,7 +15,11 @@ const DEAD: ReadonlySet<string> = new Set(['cancelled', 'provisioningfailed', 'r
 export async function expectOrder(world: World<Backend>, leases: readonly Lease[] = world.market.leases) {
   const { market, backend, pulse } = world;
   const look = async (): Promise<string[]> => disorder(market, await backend.machines(), leases);
-  await pulse.until('a world in order', async () => (await look()).length === 0, async () => (await look()).join('\n'));
+  await pulse.until(
+    'a world in order',
+    async () => (await look()).length === 0,
+    async () => (await look()).join('\n'),
+  );
   const live = leases.filter(({ contract }) => LIVE.has(market.row(contract).status));
   for (const lease of live) {
     const door = market.details(lease.contract);

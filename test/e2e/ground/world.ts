@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Built, buildProgram } from '../../cli/built.ts';
 import type { Backend } from './backend.ts';
-import { type Host, setUpHost } from './host.ts';
+import { type Host, type HostChoices, setUpHost } from './host.ts';
 import { Market, type Stall } from './market.ts';
 import { Pulse } from './pulse.ts';
 
@@ -15,7 +15,7 @@ export interface World<B extends Backend> {
   readonly backend: B;
   readonly hosts: readonly Host[];
   /** A registered host in a stall's pool. */
-  host(stall: Stall, settings?: { readonly lanes?: number; readonly stateDir?: string }): Promise<Host>;
+  host(stall: Stall, choices?: HostChoices): Promise<Host>;
   close(): Promise<void>;
 }
 
@@ -47,14 +47,13 @@ export async function openWorld<B extends Backend>(
       market,
       backend,
       hosts,
-      async host({ pool }, { lanes = 4, stateDir } = {}) {
+      async host({ pool }, choices = {}) {
         const { admin } = market.core;
         const { seed, key: agent } = admin.keyPair();
         admin.register(admin.token(pool), agent);
         const directory = join(home, `host-${++names}`);
         const { url: endpoint, provider } = market;
-        const place = stateDir === undefined ? {} : { stateDir };
-        const shared = { program: built.file, directory, endpoint, provider, backend, lanes, ...place };
+        const shared = { program: built.file, directory, endpoint, provider, backend, choices };
         const host = await setUpHost({ ...shared, seed, agent });
         hosts.push(host);
         return host;

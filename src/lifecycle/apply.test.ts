@@ -1,0 +1,398 @@
+import { describe, expect, it } from 'vitest';
+import type { OperationId } from '../ports/ids.ts';
+import { apply } from './apply.ts';
+import {
+  admission,
+  andThen,
+  CONTRACT,
+  DEADLINE,
+  did,
+  done,
+  failed,
+  goal,
+  HOUR,
+  intent,
+  MACHINE,
+  NOW,
+  OPERATION,
+  ORDER,
+  told,
+  toldAt,
+  upTo,
+} from './fixtures.ts';
+import type { ContractEvent, ContractRecord } from './record.ts';
+import type { Step } from './steps.ts';
+
+const fresh = told();
+const kept = told(...upTo('release'));
+
+/** What an event changes, without the time line, which every event changes. */
+function changes(before: ContractRecord, event: ContractEvent, at = NOW): Partial<ContractRecord> {
+  const after = andThen(before, event, at);
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]) as Set<keyof ContractRecord>;
+  keys.delete('history');
+  const changed = [...keys].filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
+  return Object.fromEntries(changed.map((key) => [key, after[key]]));
+}
+
+describe('apply', () => {
+  describe('admission', () => {
+    it('begins a record that owes everything', () => {
+      const { history: _history, ...record } = fresh;
+      expect(record).toEqual({
+        contract: CONTRACT,
+        target: 'local',
+        operation: OPERATION,
+        order: ORDER,
+        admittedAt: NOW,
+        deadlineAt: DEADLINE,
+        goal: 'deliver',
+        goalSince: NOW,
+        why: 'taken from the work list',
+        claimed: false,
+        announced: false,
+        machine: 'none',
+        handles: {},
+        verified: false,
+        maybeDelivered: false,
+        delivered: false,
+        failReported: false,
+        terminateReported: false,
+        tries: {},
+      });
+    });
+
+    it('is the first thing that can happen to a contract', () => {
+      const others: ContractEvent[] = [
+        intent('claim'),
+        done('claim'),
+        failed('claim'),
+        goal('keep'),
+        { type: 'reappeared' },
+      ];
+      for (const event of others) expect(apply(undefined, CONTRACT, event, NOW)).toBeUndefined();
+    });
+
+    it('cannot happen to an open contract again', () => {
+      expect(apply(fresh, CONTRACT, admission(), NOW)).toBeUndefined();
+    });
+
+    it('begins anew after the contract was closed, and keeps the time line', () => {
+      const second = 'ff'.repeat(16) as OperationId;
+      const closed = told(...upTo('claim'), goal('remove', 'handed-back'), { type: 'closed', why: 'done' });
+      const again = andThen(closed, admission(ORDER, second), NOW + 1);
+      expect(again).toMatchObject({ operation: second, goal: 'deliver', claimed: false, admittedAt: NOW + 1 });
+      expect(again.closedAt).toBeUndefined();
+      expect(again.history.map(({ event }) => event.type)).toEqual([
+        'admitted',
+        'intent',
+        'done',
+        'goal',
+        'closed',
+        'admitted',
+      ]);
+    });
+
+    it("leaves the provider's settings out of the time line, where they would be kept twice", () => {
+      expect(fresh.history).toEqual([{ at: NOW, event: { ...admission(), order: { ...ORDER, settings: {} } } }]);
+    });
+  });
+
+  describe('intent', () => {
+    const before = { machine: 'none', maybeDelivered: false } as const;
+    const running = (step: Step): Partial<ContractRecord> => ({ running: { step, attempt: 3, at: NOW + 5, before } });
+
+    it.each<[Step, Partial<ContractRecord>]>([
+      ['claim', { claimed: true }],
+      ['announce', {}],
+      ['create', { machine: 'maybe' }],
+      ['verify', {}],
+      ['deliver', { maybeDelivered: true }],
+      ['credential', {}],
+      ['release', {}],
+      ['fail', {}],
+      ['destroy', {}],
+      ['terminate', {}],
+    ])('of %s makes true what may have become true', (step, expected) => {
+      expect(changes(fresh, intent(step, 3), NOW + 5)).toEqual({ ...running(step), ...expected });
+    });
+
+    it('of another create makes a machine that is missing uncertain again', () => {
+      const made = told(...upTo('verify'));
+      expect(changes(made, intent('create', 2))).toMatchObject({
+        machine: 'maybe',
+        running: { before: { machine: 'made' } },
+      });
+    });
+
+    it('remembers what was known before it', () => {
+      expect(andThen(kept, intent('stop')).running).toMatchObject({
+        before: { machine: 'made', maybeDelivered: true },
+      });
+    });
+  });
+
+  describe('success', () => {
+    it.each<[Step, Partial<ContractRecord>]>([
+      ['claim', { claimed: true }],
+      ['announce', { announced: true }],
+      ['create', { machine: 'made', power: 'running' }],
+      ['verify', { verified: true }],
+      [
+        'deliver',
+        {
+          maybeDelivered: true,
+          delivered: true,
+          deliveredAt: NOW + 7,
+          goal: 'keep',
+          goalSince: NOW + 7,
+          why: 'handed over',
+        },
+      ],
+      ['credential', {}],
+      ['release', {}],
+      ['fail', { failReported: true }],
+      ['destroy', { machine: 'gone' }],
+      ['prune', {}],
+      ['terminate', { terminateReported: true }],
+      ['stop', { power: 'stopped' }],
+      ['start', { power: 'running', starts: { count: 1, lastAt: NOW + 7 } }],
+    ])('of %s', (step, expected) => {
+      expect(changes(fresh, done(step), NOW + 7)).toEqual(expected);
+    });
+
+    it('of a create keeps the machine, and the password as sealed', () => {
+      expect(changes(fresh, done('create', { instance: MACHINE, sealedPassword: 'sealed' }))).toMatchObject({
+        instance: MACHINE,
+        sealedPassword: 'sealed',
+      });
+    });
+
+    it('of a second create says that nobody has logged in to that machine', () => {
+      const first = told(...upTo('create'), ...did('verify', { hostKey: 'SHA256:first' }));
+      expect(first.hostKey).toBe('SHA256:first');
+      const second = andThen(first, done('create', { instance: MACHINE }));
+      expect(second).toMatchObject({ machine: 'made', verified: false });
+      expect(second.hostKey).toBeUndefined();
+    });
+
+    it('of a login keeps the host key', () => {
+      expect(changes(fresh, done('verify', { hostKey: 'SHA256:x' }))).toEqual({ verified: true, hostKey: 'SHA256:x' });
+    });
+
+    it('of a start keeps the address, which may be new', () => {
+      const moved = { ...MACHINE, ipv4: '192.0.2.99' };
+      expect(changes(kept, done('start', { instance: moved }))).toMatchObject({ instance: moved });
+    });
+
+    it('of a delivery does not bring a contract back that is being removed', () => {
+      const leaving = told(...upTo('verify'), goal('remove', 'cancelled'));
+      expect(changes(leaving, done('deliver'), NOW + 7)).toEqual({
+        maybeDelivered: true,
+        delivered: true,
+        deliveredAt: NOW + 7,
+      });
+    });
+
+    it('of a release gives the lock back', () => {
+      expect(changes(told(...upTo('deliver')), done('release'))).toEqual({ claimed: false });
+    });
+
+    it('forgets the failures of the same step, and only those', () => {
+      const record = told(failed('claim'), failed('create'));
+      expect(Object.keys(andThen(record, done('claim')).tries)).toEqual(['create']);
+    });
+
+    it('ends the running step, and no other', () => {
+      const creating = told(...upTo('announce'), intent('create'));
+      expect(andThen(creating, done('claim')).running?.step).toBe('create');
+      expect(andThen(creating, done('create')).running).toBeUndefined();
+    });
+  });
+
+  describe('the password', () => {
+    const withPassword = told(...upTo('announce'), intent('create'), done('create', { sealedPassword: 'SEALED' }));
+
+    it('is dropped once the platform has it, from the time line too', () => {
+      expect(JSON.stringify(withPassword)).toContain('SEALED');
+      expect(JSON.stringify(andThen(withPassword, done('credential')))).not.toContain('SEALED');
+    });
+
+    it('is dropped when the contract is closed', () => {
+      expect(JSON.stringify(andThen(withPassword, { type: 'closed', why: 'removed' }))).not.toContain('SEALED');
+    });
+
+    it('leaves the rest of its entry in the time line', () => {
+      const record = told(done('create', { instance: MACHINE, sealedPassword: 'SEALED', note: 'found' }));
+      expect(record.history.at(-1)).toEqual({ at: NOW, event: done('create', { instance: MACHINE, note: 'found' }) });
+    });
+  });
+
+  describe('failure', () => {
+    it('is counted, with what is known about it', () => {
+      const event = failed('create', 'throttled', { publicText: 'Busy.', retryAfterMs: 5_000 });
+      expect(changes(fresh, event, NOW + 9)).toEqual({
+        tries: {
+          create: {
+            count: 1,
+            lastAt: NOW + 9,
+            kind: 'throttled',
+            text: 'create went wrong',
+            publicText: 'Busy.',
+            retryAfterMs: 5_000,
+          },
+        },
+      });
+      expect(andThen(andThen(fresh, event), failed('create')).tries.create).toEqual({
+        count: 2,
+        lastAt: NOW,
+        kind: 'retry',
+        text: 'create went wrong',
+      });
+    });
+
+    it('by our own shutdown is not counted', () => {
+      expect(told(failed('create', 'parked')).tries.create).toMatchObject({ count: 0, kind: 'parked' });
+      expect(told(failed('create'), failed('create', 'parked')).tries.create).toMatchObject({
+        count: 1,
+        kind: 'parked',
+      });
+    });
+
+    it('leaves open what may have happened', () => {
+      const creating = told(...upTo('announce'), intent('create'), failed('create', 'unknown-outcome'));
+      expect(creating).toMatchObject({ machine: 'maybe' });
+      expect(creating.running).toBeUndefined();
+      expect(told(...upTo('verify'), intent('deliver'), failed('deliver')).maybeDelivered).toBe(true);
+    });
+
+    it('takes back what certainly did not happen', () => {
+      const nothing = { nothingHappened: true } as const;
+      expect(told(intent('create'), failed('create', 'retry', nothing)).machine).toBe('none');
+      expect(told(...upTo('verify'), intent('deliver'), failed('deliver', 'retry', nothing)).maybeDelivered).toBe(
+        false,
+      );
+    });
+
+    it('takes nothing back that an earlier attempt may have done', () => {
+      const nothing = { nothingHappened: true } as const;
+      const record = told(intent('create'), failed('create'), intent('create', 2), failed('create', 'retry', nothing));
+      expect(record.machine).toBe('maybe');
+    });
+
+    it('of a renewed lock takes nothing back of the create that runs beside it', () => {
+      const record = told(...upTo('announce'), intent('create'), failed('claim', 'config', { nothingHappened: true }));
+      expect(record).toMatchObject({ machine: 'maybe', running: { step: 'create' } });
+    });
+
+    it('that certainly did nothing, of a step that was not begun, changes nothing else', () => {
+      expect(Object.keys(changes(kept, failed('claim', 'config', { nothingHappened: true })))).toEqual(['tries']);
+    });
+  });
+
+  describe('goals', () => {
+    it('carry their reason, and what the tenant is told', () => {
+      const event: ContractEvent = {
+        type: 'goal',
+        goal: 'remove',
+        reason: 'failed',
+        why: 'no image',
+        publicReason: 'Sorry.',
+      };
+      expect(changes(fresh, event, NOW + 4)).toEqual({
+        goal: 'remove',
+        goalSince: NOW + 4,
+        reason: 'failed',
+        why: 'no image',
+        publicReason: 'Sorry.',
+      });
+    });
+
+    it('do not inherit the reason of the one before', () => {
+      const doomed = andThen(kept, {
+        type: 'goal',
+        goal: 'remove',
+        reason: 'cancelled',
+        why: 'gone',
+        publicReason: 'x',
+      });
+      const saved = andThen(doomed, { type: 'goal', goal: 'keep', why: 'after all' });
+      expect(saved).toMatchObject({ goal: 'keep', why: 'after all' });
+      expect(saved).not.toHaveProperty('reason');
+      expect(saved).not.toHaveProperty('publicReason');
+    });
+  });
+
+  it('hears of the end, of handles, and of a new address', () => {
+    expect(changes(kept, { type: 'ends', endsAt: NOW + HOUR })).toEqual({ endsAt: NOW + HOUR });
+    const named = andThen(fresh, { type: 'handle', key: 'vmid', value: '100' });
+    expect(changes(named, { type: 'handle', key: 'task', value: 'x' })).toEqual({
+      handles: { vmid: '100', task: 'x' },
+    });
+    const moved = { ...MACHINE, ipv4: '192.0.2.99' };
+    expect(changes(kept, { type: 'instance', instance: moved })).toEqual({ instance: moved });
+  });
+
+  it('is told that the platform forgot: it is announced again, and was delivered all the same', () => {
+    expect(changes(kept, { type: 'unannounced', why: 'restored' })).toEqual({ announced: false });
+    const reporting = told(...upTo('verify'), intent('deliver'));
+    expect(changes(reporting, { type: 'unannounced', why: 'restored' })).toEqual({
+      announced: false,
+      maybeDelivered: false,
+    });
+  });
+
+  it('closes, and opens again for a machine that turned up', () => {
+    const running = andThen(kept, intent('release'));
+    expect(changes(running, { type: 'closed', why: 'removed' }, NOW + 2)).toEqual({
+      running: undefined,
+      closedAt: NOW + 2,
+    });
+    const gone = told(...upTo('release'), goal('remove', 'expired'), done('destroy'), {
+      type: 'closed',
+      why: 'removed',
+    });
+    expect(changes(gone, { type: 'reappeared' })).toEqual({ closedAt: undefined, machine: 'made' });
+  });
+
+  it('skips what a newer program may have written, and keeps it in the time line', () => {
+    const event = JSON.parse('{"type":"migrated","to":"b"}') as ContractEvent;
+    expect(changes(kept, event)).toEqual({});
+    expect(andThen(kept, event).history.at(-1)).toEqual({ at: NOW, event });
+    expect(changes(kept, JSON.parse('{"type":"done","step":"migrate"}') as ContractEvent)).toEqual({});
+  });
+
+  describe('starts in a row', () => {
+    it('are counted while they come within the hour', () => {
+      const twice = andThen(andThen(kept, done('start'), NOW), done('start'), NOW + HOUR);
+      expect(twice.starts).toEqual({ count: 2, lastAt: NOW + HOUR });
+      expect(andThen(twice, done('start'), NOW + 2 * HOUR + 1).starts).toEqual({
+        count: 1,
+        lastAt: NOW + 2 * HOUR + 1,
+      });
+    });
+  });
+
+  describe('the time line', () => {
+    const pulses = (count: number): ContractEvent[] =>
+      Array.from({ length: count }, (_, index) => ({ type: 'ends', endsAt: index }) as const);
+    const endsOf = (record: ContractRecord): unknown[] =>
+      record.history.map(({ event }) => ('endsAt' in event ? event.endsAt : event.type));
+
+    it('keeps everything up to its length', () => {
+      expect(endsOf(told(...pulses(119)))).toEqual(['admitted', ...Array.from({ length: 119 }, (_, index) => index)]);
+    });
+
+    it('keeps how it began and how it stands, and thins out between', () => {
+      const ends = endsOf(told(...pulses(300)));
+      expect(ends).toHaveLength(120);
+      expect(ends.slice(0, 20)).toEqual(['admitted', ...Array.from({ length: 19 }, (_, index) => index)]);
+      expect(ends.slice(20)).toEqual(Array.from({ length: 100 }, (_, index) => 200 + index));
+    });
+
+    it('is told with the time of each event', () => {
+      const record = toldAt(NOW, admission());
+      expect(andThen(record, intent('claim'), NOW + 3).history.at(-1)).toEqual({ at: NOW + 3, event: intent('claim') });
+    });
+  });
+});
