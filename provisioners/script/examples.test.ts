@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -118,12 +117,7 @@ async function open({ example, tools }: Stage, without: readonly string[] = []):
 const machines = (): FakeMachine[] => JSON.parse(readFileSync(bench.path('state.json'), 'utf8'));
 
 function hasJq(): boolean {
-  try {
-    execFileSync('jq', ['--version']);
-    return true;
-  } catch {
-    return false;
-  }
+  return (process.env['PATH'] ?? '').split(delimiter).some((directory) => existsSync(join(directory, 'jq')));
 }
 
 test.each(['files.mjs', 'incus.sh', 'libvirt.mjs'])('%s may be executed as it is', (name) => {

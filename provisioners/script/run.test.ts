@@ -50,7 +50,7 @@ const textOf = ({ bytes }: { bytes: Buffer }): string => bytes.toString('utf8');
  */
 function lifeline(): { path: string; begun: Promise<unknown>; gone: Promise<unknown> } {
   const path = bench.path('lifeline');
-  execFileSync('mkfifo', [path]);
+  execFileSync(bench.script(`mkfifo '${path}'`));
   const stream = createReadStream(path);
   const begun = once(createInterface({ input: stream }), 'line');
   return { path, begun, gone: once(stream, 'close') };

@@ -3,7 +3,7 @@ import type { Reconciliation, RunningInstance } from '../platform/api.ts';
 import type { ContractId } from '../ports/ids.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps } from './deps.ts';
-import type { Sightings } from './sightings.ts';
+import { canBeKept, type Sightings } from './sightings.ts';
 import type { SeenPower, Target } from './target.ts';
 import type { Worker } from './worker.ts';
 
@@ -95,12 +95,6 @@ function applyKeeps(context: ReconcileContext, answer: Reconciliation): void {
     if (canBeKept(worker.record)) events.push({ type: 'goal', goal: 'keep', why: 'the platform wants it kept after all' });
     if (events.length > 0) worker.enter(events, 'resumed');
   }
-}
-
-/** Only the platform's word had doomed it, and nothing was done about it yet. */
-function canBeKept(record: ContractRecord): boolean {
-  const platformsWord = record.reason === 'cancelled' || record.reason === 'expired';
-  return record.goal === 'remove' && platformsWord && record.delivered && record.machine === 'made' && record.running?.step !== 'destroy';
 }
 
 /** Nobody uses a machine that was not handed over, so the platform's word is enough. */

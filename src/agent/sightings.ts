@@ -96,8 +96,15 @@ export class Sightings {
 }
 
 function isNews(record: ContractRecord, doom: Doom): boolean {
-  if (record.goal === 'remove') return false;
+  // Paused is alive: an earlier verdict was taken back.
+  if (record.goal === 'remove') return doom.goal === 'stop' && canBeKept(record);
   return doom.goal === 'remove' || record.goal !== 'stop';
+}
+
+/** Only the platform's word had doomed it, and nothing was done about it yet. */
+export function canBeKept(record: ContractRecord): boolean {
+  const platformsWord = record.reason === 'cancelled' || record.reason === 'expired';
+  return record.goal === 'remove' && platformsWord && record.delivered && record.machine === 'made' && record.running?.step !== 'destroy';
 }
 
 /** Ended on the platform's word alone, not long ago. */

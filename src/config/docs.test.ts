@@ -1,21 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parse } from 'smol-toml';
 import { expect, test } from 'vitest';
-import { dockerSettings } from '../../provisioners/docker/schema.ts';
-import { sandboxSettings } from '../../provisioners/sandbox/schema.ts';
-import { scriptSettings } from '../../provisioners/script/schema.ts';
+import { plannedPlugins as planned, builtinPlugins as plugins } from '../../provisioners/index.ts';
 import { renderDocs, renderExample } from './docs.ts';
-
 import { parseConfig } from './load.ts';
-import { keysOf, type SettingsOwner, TABLES } from './reference.ts';
+import { keysOf, TABLES } from './reference.ts';
 import { isTable, type Table } from './tables.ts';
 import { ConfigError } from './types.ts';
-
-const plugins = new Map<string, SettingsOwner>([
-  ['docker', { settings: dockerSettings }],
-  ['sandbox', { settings: sandboxSettings }],
-  ['script', { settings: scriptSettings }],
-]);
 
 const exampleFile = new URL('../../config.example.toml', import.meta.url);
 const docsFile = new URL('../../docs/config.md', import.meta.url);
@@ -32,7 +23,7 @@ test('the example file is what the schemas give; UPDATE_DOCS=1 rewrites it', () 
 });
 
 test('docs/config.md is what the schemas give; UPDATE_DOCS=1 rewrites it', () => {
-  expect(generated(docsFile, renderDocs(plugins))).toBe(renderDocs(plugins));
+  expect(generated(docsFile, renderDocs(plugins, planned))).toBe(renderDocs(plugins, planned));
 });
 
 const uncommented = example.replaceAll(/^#(?=[a-z[])/gm, '');
@@ -78,7 +69,10 @@ test('every key of every schema is in the example, and nothing else is', () => {
 });
 
 test('every key is described', () => {
-  for (const schema of [...Object.values(TABLES), ...[...plugins.values()].map(({ settings }) => settings)]) {
+  for (const schema of [
+    ...Object.values(TABLES),
+    ...[...plugins.values(), ...planned.values()].map(({ settings }) => settings),
+  ]) {
     for (const { key, description } of keysOf(schema)) expect(description, key).not.toBe('');
   }
 });

@@ -73,12 +73,12 @@ function commentedOut(block: string): string {
 }
 
 /** `docs/config.md`: the same keys as a reference. */
-export function renderDocs(plugins: Plugins): string {
+export function renderDocs(plugins: Plugins, planned: Plugins): string {
   const { api, polling, agent, gateway } = TABLES;
   const parts = [
     '# Configuration',
     'Generated from the schemas: change a description there, then run the tests with `UPDATE_DOCS=1`.',
-    'The file is TOML, by default `/etc/dc-agent/dc-agent.toml`. `dc-agent config check` tells every problem with its line, `dc-agent config explain` where each value comes from, and `dc-agent config schema` prints a JSON Schema for editors. An unknown key is an error.',
+    'The file is TOML, by default `/etc/dc-agent/dc-agent.toml`. `dc-agent config check` tells every problem with its line, `dc-agent config explain` where each value comes from; `run` and every other command end with exit code 78 when there is a problem. An unknown key is one. `dc-agent config schema > dc-agent.schema.json` writes a JSON Schema: with `#:schema ./dc-agent.schema.json` as the first line, editors that know TOML complete and check the file.',
     '## Secrets',
     'A key of type *secret* takes the text itself, `{ file = "/path" }` or `{ credential = "name" }`. A file must belong to the agent’s user or root and be closed to everybody else (`chmod 600`). A credential is one that systemd hands over with `LoadCredential=`.',
     docsTable('`[api]`', api),
@@ -90,6 +90,9 @@ export function renderDocs(plugins: Plugins): string {
     '### The reference agent’s notation',
     '`[provisioner]` and `[[additional_provisioners]]`, each with `type`, and the settings in a nested table or flat, are read as well. Such a target is called after its type; a second one of a type becomes `type-2`, with a warning. Where both a nested table and flat keys are present, the nested table counts. For DigitalOcean the flat names are `do_size`, `do_region` and `do_image`. `api.provider_secret_key` and `polling.orphan_tracker_path` are ignored with a warning.',
     ...[...plugins].map(([type, { settings }]) => docsTable(`Settings of \`${type}\``, settings)),
+    '## Planned provisioners',
+    'These are not in this version. `config check` reads their settings and warns; `run` refuses the file, so that no contract is taken that cannot be served.',
+    ...[...planned].map(([type, { settings }]) => docsTable(`Settings of \`${type}\` (planned)`, settings)),
   ];
   return `${parts.join('\n\n')}\n`;
 }

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { KeyPath } from './locate.ts';
 import { keysAt, TABLES } from './reference.ts';
-import { formatKey, type Report, UNKNOWN_KEY } from './report.ts';
+import { formatKey, formatPath, type Report, UNKNOWN_KEY } from './report.ts';
 import { closest } from './suggest.ts';
 import { valueAt } from './tables.ts';
 
@@ -25,10 +25,18 @@ export function reportIssues(
       for (const key of issue.keys) reportUnknownKey(report, toDocument([...path, key]), known);
     } else {
       const found = valueAt(value, path);
-      report.problem(toDocument(path), ...describe(issue, found));
+      const [message, more = {}] = describe(issue, found);
+      const hint = found === undefined ? HOW_TO_GET[formatPath(toDocument(path))] : undefined;
+      report.problem(toDocument(path), message, hint === undefined ? more : { ...more, suggestion: hint });
     }
   }
 }
+
+/** What no operator has at hand. */
+const HOW_TO_GET: Readonly<Record<string, string>> = {
+  'api.provider_pubkey': 'dc-agent setup token finds it out',
+  'api.agent_secret_key': 'dc-agent setup token makes one',
+};
 
 /** `known`: what may stand in its place. */
 export function reportUnknownKey(report: Report, path: KeyPath, known: readonly string[]): void {

@@ -1,6 +1,6 @@
 import type { KeyPath } from './locate.ts';
-import type { Report } from './report.ts';
-import { eachValue, isWithin, type Table } from './tables.ts';
+import { formatPath, type Report } from './report.ts';
+import { eachValue, type Table } from './tables.ts';
 
 /** What generated and example files carry where the operator has to fill in something; upper or lower case. */
 export const PLACEHOLDERS = [
@@ -17,12 +17,17 @@ export const PLACEHOLDERS = [
  * keys are dropped: filling in the value comes first.
  */
 export function reportPlaceholders(document: Table, unused: readonly KeyPath[], report: Report): void {
+  const skipped = new Set(unused.map(formatPath));
+  const isUnused = (path: KeyPath): boolean => path.some((_, i) => skipped.has(formatPath(path.slice(0, i + 1))));
+  const found: [path: KeyPath, placeholder: string][] = [];
   eachValue(document, (path, value) => {
-    if (typeof value !== 'string' || unused.some((part) => isWithin(path, part))) return;
+    if (typeof value !== 'string') return;
     const text = value.toUpperCase();
     const placeholder = PLACEHOLDERS.find((word) => text.includes(word));
-    if (placeholder === undefined) return;
-    report.retract(path);
-    report.problem(path, `still holds the placeholder ${placeholder}`, { expected: 'your own value' });
+    if (placeholder !== undefined && !isUnused(path)) found.push([path, placeholder]);
   });
+  report.retract(found.map(([path]) => path));
+  for (const [path, placeholder] of found) {
+    report.problem(path, `still holds the placeholder ${placeholder}`, { expected: 'your own value' });
+  }
 }

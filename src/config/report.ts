@@ -12,8 +12,8 @@ export interface Report {
     more?: { expected?: string | undefined; suggestion?: string | undefined },
   ): void;
   warn(code: string, path: KeyPath, message: string): void;
-  /** Drops the problems with the value at exactly this path; that a key is unknown stays said. */
-  retract(path: KeyPath): void;
+  /** Drops the problems with the values at exactly these paths; that a key is unknown stays said. */
+  retract(paths: readonly KeyPath[]): void;
 }
 
 export const UNKNOWN_KEY = 'unknown key';
@@ -39,10 +39,11 @@ export function createReport(file: string, locator: KeyLocator): Report {
     warn(code, path, message) {
       warnings.push({ ...place(path), code, message });
     },
-    retract(path) {
-      const text = formatPath(path);
-      const rest = problems.filter((problem) => problem.path !== text || problem.message === UNKNOWN_KEY);
-      if (rest.length < problems.length) problems.splice(0, problems.length, ...rest);
+    retract(paths) {
+      const retracted = new Set(paths.map(formatPath));
+      const kept = problems.filter(({ path, message }) => message === UNKNOWN_KEY || !retracted.has(path));
+      problems.length = 0;
+      for (const problem of kept) problems.push(problem);
     },
   };
 }

@@ -23,8 +23,3 @@ export function eachValue(value: unknown, visit: (path: KeyPath, value: unknown)
   else if (isTable(value)) for (const [key, item] of Object.entries(value)) eachValue(item, visit, [...path, key]);
   else visit(path, value);
 }
-
-/** True when `path` is `prefix` or lies inside it. */
-export function isWithin(path: KeyPath, prefix: KeyPath): boolean {
-  return prefix.every((part, i) => path[i] === part);
-}

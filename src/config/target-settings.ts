@@ -33,7 +33,7 @@ export function readSettings(
 ): ReadSettings | undefined {
   const schema = plugins.get(type)?.settings;
   if (schema === undefined) return undefined;
-  const source = entry.table[type] === undefined ? flatSource(entry, type) : nestedSource(entry, type);
+  const source = entry.table[type] === undefined ? flatSource(entry, type, plugins) : nestedSource(entry, type);
   checkRest(entry, type, source, plugins, report, unused);
   if (!isTable(source.table)) {
     report.problem(source.place, 'is not a table');
@@ -41,8 +41,7 @@ export function readSettings(
   }
   const result = schema.safeParse(source.table);
   if (result.success) return { settings: result.data, schema, toDocument: source.toDocument };
-  const issues = source.nested ? result.error.issues : withoutUnknownKeys(result.error.issues);
-  reportIssues(report, schema, source.table, issues, source.toDocument);
+  reportIssues(report, schema, source.table, result.error.issues, source.toDocument);
   return undefined;
 }
 
@@ -63,12 +62,14 @@ export const FLAT_NAMES: Readonly<Record<string, Readonly<Record<string, string>
   digitalocean: { do_size: 'default_size', do_region: 'default_region', do_image: 'default_image' },
 };
 
-function flatSource(entry: Entry, type: string): Source {
+/** Only what the type knows: `checkRest` judges the other keys. */
+function flatSource(entry: Entry, type: string, plugins: Plugins): Source {
+  const own = keysOfType(plugins, type);
   const table: Table = {};
   const written = new Map<string, string>();
   for (const [key, value] of flatKeys(entry)) {
     const name = settingName(type, key);
-    if (Object.hasOwn(table, name)) continue;
+    if (!own.includes(name) || Object.hasOwn(table, name)) continue;
     table[name] = value;
     written.set(name, key);
   }
@@ -132,9 +133,4 @@ function isTypeName(key: string, plugins: Plugins): boolean {
 function keysOfType(plugins: Plugins, type: string): string[] {
   const plugin = plugins.get(type);
   return plugin === undefined ? [] : keysOf(plugin.settings).map(({ key }) => key);
-}
-
-/** In the flat notation `checkRest` has judged them already. */
-function withoutUnknownKeys<T extends { code: string; path: readonly unknown[] }>(issues: readonly T[]): T[] {
-  return issues.filter((issue) => issue.code !== 'unrecognized_keys' || issue.path.length > 0);
 }

@@ -35,7 +35,7 @@ export function readTargets(
     report.problem(['targets'], 'is missing', { expected: 'at least one [[targets]] with name and type' });
   }
   const known: Plugins = new Map([...provisioners.planned, ...provisioners.plugins]);
-  const names = new Set<string>();
+  const names: Names = new Map();
   for (const entry of entries) if (entry.named) claimName(entry, names, report);
   const targets: ReadTarget[] = [];
   for (const entry of entries) {
@@ -47,6 +47,9 @@ export function readTargets(
   }
   return targets;
 }
+
+/** The names in use, each with the last number that was put behind it to make another. */
+type Names = Map<string, number>;
 
 function findEntries(document: Table, report: Report): Entry[] {
   const entries: Entry[] = [];
@@ -66,7 +69,7 @@ function findEntries(document: Table, report: Report): Entry[] {
 
 export const TARGET_NAME = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
 
-function claimName({ table, path }: Entry, names: Set<string>, report: Report): void {
+function claimName({ table, path }: Entry, names: Names, report: Report): void {
   const expected = '1 to 32 lower-case letters, digits and hyphens, without a hyphen at either end';
   if (table.name === undefined) {
     report.problem([...path, 'name'], 'is missing', { expected });
@@ -77,7 +80,7 @@ function claimName({ table, path }: Entry, names: Set<string>, report: Report): 
       expected: 'a name of its own for every target',
     });
   } else {
-    names.add(table.name);
+    names.set(table.name, 1);
   }
 }
 
@@ -110,10 +113,11 @@ function readType({ table, path }: Entry, provisioners: Provisioners, report: Re
 }
 
 /** The ledger knows machines by their target's name, so a name that depends on the order in the file deserves a warning. */
-function inventName({ path }: Entry, type: string, names: Set<string>, report: Report): string {
+function inventName({ path }: Entry, type: string, names: Names, report: Report): string {
   let name = type;
-  for (let count = 2; names.has(name); count++) name = `${type}-${count}`;
-  names.add(name);
+  let number = names.get(type) ?? 1;
+  while (names.has(name)) name = `${type}-${++number}`;
+  names.set(type, number).set(name, names.get(name) ?? 1);
   if (name !== type) {
     report.warn(
       'generated-target-name',

@@ -1,8 +1,8 @@
 import { probeSsh, type SshProbe, type SshTarget } from './readiness.ts';
 
 export { probeSsh, type SshProbe, type SshTarget } from './readiness.ts';
-export { type CleanKey, cleanSshKey, sshFingerprint, sshKeyBlob } from './ssh-key.ts';
-export { type WaitOptions, waitUntilReady } from './wait.ts';
+export { cleanSshKey } from './ssh-key.ts';
+export { waitUntilReady } from './wait.ts';
 
 /** The port through which the daemon looks into a tenant's machine from outside. */
 export interface Guest {

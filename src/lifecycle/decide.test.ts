@@ -27,6 +27,8 @@ interface Row {
   readonly when: string;
   readonly record: ContractRecord;
   readonly world?: Partial<World>;
+  /** We do not hold the lock, as far as we know. */
+  readonly unlocked?: true;
   readonly now?: number;
   readonly expected: Decision;
 }
@@ -74,7 +76,7 @@ const DELIVERING: Row[] = [
   {
     when: 'nothing was done and the lock is not held',
     record: fresh,
-    world: { lockLeftMs: undefined },
+    unlocked: true,
     expected: CLAIM,
   },
   { when: 'the lock ran into its margin', record: verified, world: { lockLeftMs: margin }, expected: CLAIM },
@@ -438,7 +440,7 @@ const REMOVING: Row[] = [
   {
     when: 'it failed and the lock is gone',
     record: failing,
-    world: { lockLeftMs: undefined },
+    unlocked: true,
     expected: CLAIM_TO_FAIL,
   },
   {
@@ -488,8 +490,9 @@ describe('decide', () => {
     ['pausing', PAUSING],
     ['removing', REMOVING],
   ] as const)('%s', (_topic, rows) => {
-    it.each(rows)('$when', ({ record, world, now, expected }) => {
-      expect(decide(record, { ...CALM, ...world }, defaultPolicy, now ?? NOW)).toEqual(expected);
+    it.each(rows)('$when', ({ record, world, unlocked, now, expected }) => {
+      const around: World = unlocked === true ? { can: CALM.can } : CALM;
+      expect(decide(record, { ...around, ...world }, defaultPolicy, now ?? NOW)).toEqual(expected);
     });
   });
 

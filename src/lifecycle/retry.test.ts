@@ -46,10 +46,22 @@ describe('the wait after a failure', () => {
     expect(dueAt(afterFailures('create', 30), 'create', NOW - 1)).toBe(0);
   });
 
-  it('respects what the other side asked for, up to ten minutes', () => {
-    expect(waitOf('create', 1, 'throttled', 90_000)).toBe(90_000);
-    expect(waitOf('create', 1, 'throttled', 86_400_000)).toBe(600_000);
+  it('is never shorter than the other side asked for, up to ten minutes', () => {
+    for (const asked of [20_000, 90_000, 600_000]) {
+      expect(waitOf('create', 1, 'throttled', asked)).toBeGreaterThanOrEqual(asked);
+      expect(waitOf('create', 1, 'throttled', asked)).toBeLessThan(asked + Math.min(60_000, asked / 2));
+    }
+    expect(waitOf('create', 1, 'throttled', 86_400_000)).toBe(waitOf('create', 1, 'throttled', 600_000));
     expect(waitOf('create', 1, 'throttled', 1)).toBe(waitOf('create', 1, 'throttled'));
+  });
+
+  it('does not end for everybody at the moment that everybody was told', () => {
+    const base = afterFailures('create', 1, 'throttled', 300_000);
+    const waits = Array.from({ length: 100 }, (_, index) =>
+      dueAt({ ...base, contract: index.toString(16).padStart(64, '0') as ContractId }, 'create', NOW),
+    );
+    expect(Math.max(...waits) - Math.min(...waits)).toBeGreaterThan(45_000);
+    expect(Math.max(...waits) - Math.min(...waits)).toBeLessThan(60_000);
   });
 
   it('is the same for the same record, whenever it is asked', () => {
@@ -127,7 +139,8 @@ describe('a machine that is off', () => {
 
   it('waits for the longer of its crash loop and its failed start', () => {
     const failing = andThen(offAgain(3), failed('start', 'throttled', { retryAfterMs: 300_000 }));
-    expect(startDueAt(failing, NOW)).toBe(NOW + 300_000);
+    expect(startDueAt(failing, NOW)).toBe(dueAt(failing, 'start', NOW));
+    expect(startDueAt(failing, NOW)).toBeGreaterThanOrEqual(NOW + 300_000);
     const looping = andThen(offAgain(8), failed('start'));
     expect(startDueAt(looping, NOW)).toBe(NOW + 600_000);
   });

@@ -1,10 +1,10 @@
+import { startPlatformServer } from '../../simulators/platform/http.ts';
 import { inProcessTransport } from '../../simulators/platform/in-process.ts';
 import { inProcessSandbox } from '../../simulators/sandbox/in-process.ts';
 import { createBudget, createUnlimitedBudget, type RateBudget } from '../../src/platform/budget.ts';
-import { startPlatformServer } from '../../simulators/platform/http.ts';
 import { createHttpTransport } from '../../src/platform/http-transport.ts';
 import { systemClock } from '../../src/ports/clock.ts';
-import type { AgentId } from "../../src/ports/ids.ts";
+import type { AgentId } from '../../src/ports/ids.ts';
 import { systemRandom } from '../../src/ports/random.ts';
 import { systemDisk } from '../../src/ports/system-disk.ts';
 import { SeededRandom } from '../simulation/seeded-random.ts';
@@ -47,7 +47,12 @@ async function measure(scope: Scope): Promise<Findings> {
   scope.progress('100 contracts within the rate limit');
   const limited = await inVirtualTime(100, 'limited');
   return {
-    figures: [...figures(real, 'real time'), ...figures(virtual, 'virtual time'), ...growth(virtual), rateLimited(limited)],
+    figures: [
+      ...figures(real, 'real time'),
+      ...figures(virtual, 'virtual time'),
+      ...growth(virtual),
+      rateLimited(limited),
+    ],
     curves: [curve(virtual)],
     notes: [
       'burst: the ideal is ceil(contracts / 8 lanes) x 1 s; counted from the list that showed the contracts. No rate limit, unless said.',
@@ -90,7 +95,7 @@ function rateLimited({ ms }: Outcome): Figure {
     value: ms / 1000,
     unit: 's',
     // Three writes each before the last report; the first minute's 60 may go at once.
-    against: { what: 'ideal at 60 writes a minute', value: (100 * 3) - 60 },
+    against: { what: 'ideal at 60 writes a minute', value: 100 * 3 - 60 },
   };
 }
 
@@ -109,7 +114,10 @@ function curve(outcomes: ReadonlyMap<number, Outcome>): Curve {
     series: [
       line('dc-agent, 8 lanes', (count) => (outcomes.get(count)?.ms ?? 0) / 1000),
       line('ideal, 8 lanes', (count) => ideal(count) / 1000),
-      line('reference loop, serial (model)', (count) => reference({ contracts: count, backendMs: BACKEND_MS }).lastMs / 1000),
+      line(
+        'reference loop, serial (model)',
+        (count) => reference({ contracts: count, backendMs: BACKEND_MS }).lastMs / 1000,
+      ),
       line(
         'reference loop with its sleeps (model)',
         (count) => reference({ contracts: count, backendMs: BACKEND_MS, sleeps: true }).lastMs / 1000,
@@ -180,7 +188,10 @@ async function inVirtualTime(count: number, rate: 'unlimited' | 'limited' = 'unl
 }
 
 function outcome(
-  { seen, provisioned }: { readonly seen: ReadonlyMap<string, number>; readonly provisioned: ReadonlyMap<string, number> },
+  {
+    seen,
+    provisioned,
+  }: { readonly seen: ReadonlyMap<string, number>; readonly provisioned: ReadonlyMap<string, number> },
   count: number,
   cpu: NodeJS.CpuUsage,
 ): Outcome {

@@ -9,7 +9,12 @@ const DASHES = ['', '7 5', '2 4', '10 4 2 4'] as const;
 /** One picture as SVG text, readable on light and on dark ground. */
 export function chart(curve: Curve): string {
   const points = curve.series.flatMap(({ points: own }) => own);
-  const x = axis(curve.scale, points.map(([value]) => value), PLOT.left, WIDTH - PLOT.right);
+  const x = axis(
+    curve.scale,
+    points.map(([value]) => value),
+    PLOT.left,
+    WIDTH - PLOT.right,
+  );
   // Heights begin at nothing where the scale can show nothing.
   const floor = curve.scale === 'linear' ? [0] : [];
   const y = axis(curve.scale, [...floor, ...points.map(([, value]) => value)], HEIGHT - PLOT.bottom, PLOT.top);
@@ -58,7 +63,10 @@ function axis(scale: Curve['scale'], values: readonly number[], from: number, to
   const first = Math.floor(Math.log10(low));
   const last = Math.max(first + 1, Math.ceil(Math.log10(high)));
   const ticks = Array.from({ length: last - first + 1 }, (_, index) => 10 ** (first + index));
-  return { ticks, place: (value) => from + ((Math.log10(Math.max(value, 10 ** first)) - first) / (last - first)) * (to - from) };
+  return {
+    ticks,
+    place: (value) => from + ((Math.log10(Math.max(value, 10 ** first)) - first) / (last - first)) * (to - from),
+  };
 }
 
 /** The next larger of 1, 2 and 5 times a power of ten. */
@@ -84,7 +92,9 @@ function line(
 ): string {
   const path = points.map(([px, py], at) => `${at === 0 ? 'M' : 'L'}${round(x(px))} ${round(y(py))}`).join('');
   const few = points.length <= 12;
-  const dots = few ? points.map(([px, py]) => `<circle class="dot s${index}" cx="${round(x(px))}" cy="${round(y(py))}" r="3.5"/>`) : [];
+  const dots = few
+    ? points.map(([px, py]) => `<circle class="dot s${index}" cx="${round(x(px))}" cy="${round(y(py))}" r="3.5"/>`)
+    : [];
   const column = PLOT.left + (index % 2) * 340;
   const row = HEIGHT - 30 + Math.floor(index / 2) * 20;
   const dash = `stroke-dasharray="${DASHES[index % DASHES.length]}"`;
@@ -96,7 +106,9 @@ function line(
 }
 
 function label(value: number): string {
-  return Math.abs(value) >= 1 || value === 0 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(2)));
+  return Math.abs(value) >= 1 || value === 0
+    ? Math.round(value).toLocaleString('en-US')
+    : String(Number(value.toPrecision(2)));
 }
 
 function round(value: number): number {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { inProcessSandbox } from '../../simulators/sandbox/in-process.ts';
 import { startPlatformServer } from '../../simulators/platform/http.ts';
+import { inProcessSandbox } from '../../simulators/sandbox/in-process.ts';
 import { createSigner } from '../../src/identity/sign.ts';
 import { createBudget, createUnlimitedBudget } from '../../src/platform/budget.ts';
 import { createPlatformClient } from '../../src/platform/client.ts';

@@ -14,7 +14,10 @@ export async function writePictures(prefix: string, results: readonly Result[]):
 /** All figures as a table of Markdown. */
 export function table(results: readonly Result[]): string {
   const head = [`| ${COLUMNS.join(' | ')} |`, `|${'---|'.repeat(COLUMNS.length)}`];
-  return [...head, ...rows(results).map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`)].join('\n');
+  return [
+    ...head,
+    ...rows(results).map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`),
+  ].join('\n');
 }
 
 export function notes(results: readonly Result[]): string {

@@ -139,7 +139,9 @@ function inDelivery(contract: ContractId, now: number): ContractRecord {
   const order = { offering: 'bench', sshKey: 'ssh-ed25519 AAAA', settings: {} };
   const operation = contract.slice(32) as OperationId;
   const target = 'bench' as TargetName;
-  return must(apply(undefined, contract, { type: 'admitted', target, operation, order, deadlineAt: now + 3_600_000 }, now));
+  return must(
+    apply(undefined, contract, { type: 'admitted', target, operation, order, deadlineAt: now + 3_600_000 }, now),
+  );
 }
 
 function must(record: ContractRecord | undefined): ContractRecord {

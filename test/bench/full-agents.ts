@@ -52,6 +52,8 @@ export async function fullAgents(agents: number, machinesEach: number) {
   away = false;
   const back = time.monotonic();
   await time.advance(10 * MINUTE);
-  const minutes = Array.from({ length: 10 }, (_, minute) => perAgent(back + minute * MINUTE, back + (minute + 1) * MINUTE));
+  const minutes = Array.from({ length: 10 }, (_, minute) =>
+    perAgent(back + minute * MINUTE, back + (minute + 1) * MINUTE),
+  );
   return { steadyPerMinute, busiestMinuteAfter: Math.max(...minutes) };
 }

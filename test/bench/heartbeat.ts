@@ -74,7 +74,12 @@ function report(quiet: readonly number[], late: readonly number[], rate: number)
     figures: [
       { ...pair('late under full load, p99.9', 0.999), promise: { of: 'value', atMost: 1_000 } },
       pair('late under full load, p99', 0.99),
-      { what: 'late under full load, median', value: median(late), unit: 'ms', against: { what: 'without load', value: median(quiet) } },
+      {
+        what: 'late under full load, median',
+        value: median(late),
+        unit: 'ms',
+        against: { what: 'without load', value: median(quiet) },
+      },
       { what: 'machines made meanwhile', value: rate, unit: '/s' },
     ],
     notes: [

@@ -54,8 +54,18 @@ async function measure(scope: Scope): Promise<Findings> {
 function figures({ contracts, replayMs, journalMs, compactMs, megabytes }: Size): Figure[] {
   return [
     { what: `replay of ${contracts} contracts`, value: replayMs, unit: 'ms', promise: { of: 'value', atMost: 1_000 } },
-    { what: `the same without a snapshot, which it then makes`, value: journalMs, unit: 'ms', against: { what: 'replay', value: replayMs } },
-    { what: `snapshot of ${contracts} contracts`, value: compactMs, unit: 'ms', against: { what: 'replay', value: replayMs } },
+    {
+      what: `the same without a snapshot, which it then makes`,
+      value: journalMs,
+      unit: 'ms',
+      against: { what: 'replay', value: replayMs },
+    },
+    {
+      what: `snapshot of ${contracts} contracts`,
+      value: compactMs,
+      unit: 'ms',
+      against: { what: 'replay', value: replayMs },
+    },
     { what: `size with ${contracts} contracts`, value: megabytes, unit: 'MB' },
   ];
 }
@@ -79,7 +89,8 @@ async function size(directory: string, contracts: number): Promise<Size> {
   const times: number[] = [];
   for (let round = 0; round < 5; round++) {
     const [ms, opened] = await timed(open);
-    if (opened.records.size !== contracts) throw new Error(`${opened.records.size} of ${contracts} contracts came back`);
+    if (opened.records.size !== contracts)
+      throw new Error(`${opened.records.size} of ${contracts} contracts came back`);
     await opened.close();
     times.push(ms);
   }

@@ -67,7 +67,7 @@ heartbeatLoop({
   targets: running.agent.targets,
   activeContracts: () => running.agent.workers.size,
   onOutcome(error) {
-    if (error !== undefined) throw error;
+    if (error !== undefined) throw new Error('a beat failed', { cause: error });
     parentPort?.postMessage(performance.now() - due);
   },
 }).start();

@@ -8,8 +8,8 @@ import { idle } from './idle.ts';
 import { ledger } from './ledger.ts';
 import { withProgram } from './program.ts';
 import { printTable, toJson } from './report.ts';
-import { writeScale } from './scale-docs.ts';
 import { scale } from './scale.ts';
+import { writeScale } from './scale-docs.ts';
 import { signing } from './signing.ts';
 import { start } from './start.ts';
 import { steady } from './steady.ts';
@@ -46,7 +46,7 @@ async function run(program: Scope['program']): Promise<number> {
   const chosen = choose();
   const results: { readonly bench: Bench; readonly findings: Findings }[] = [];
   for (const bench of chosen) {
-    const progress = (text: string): void => process.stderr.write(`${bench.name}: ${text}\n`);
+    const progress = (text: string): void => console.error(`${bench.name}: ${text}`);
     const findings = await bench.run({ quick: values.quick, program, progress });
     results.push({ bench, findings });
   }

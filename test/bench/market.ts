@@ -7,8 +7,7 @@ import type { HypervisorOptions } from '../../simulators/sandbox/options.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Random } from '../../src/ports/random.ts';
 
-export const SSH_KEY =
-  'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHfs+6XAzBCZjMTrQlvBUY7fxPpfHXmExbNjzCM4HZZk tenant';
+export const SSH_KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHfs+6XAzBCZjMTrQlvBUY7fxPpfHXmExbNjzCM4HZZk tenant';
 
 /** A platform with one provider and one offering, and a backend that is never full. */
 export interface Market {

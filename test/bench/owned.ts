@@ -55,7 +55,13 @@ function story({ contract, operation, machine, port }: Owned, now: number): Cont
 }
 
 /** Writes the journal of `count` delivered contracts, from number `first` on, without a snapshot. */
-export async function writeLedger(disk: Disk, directory: string, clock: Clock, count: number, first = 0): Promise<Ledger> {
+export async function writeLedger(
+  disk: Disk,
+  directory: string,
+  clock: Clock,
+  count: number,
+  first = 0,
+): Promise<Ledger> {
   const ledger = await openLedger({ disk, directory, clock, log: silentLog });
   const written: Promise<void>[] = [];
   for (let index = first; index < first + count; index++) {
@@ -94,5 +100,5 @@ export function fillMarket(market: Market, agent: AgentId, clock: Clock, count: 
       sshReadyInMs: -59_000,
     });
   }
-  market.backend.restore({ format: 1, machines });
+  market.backend.restore({ format: 1, savedAt: clock.now(), machines });
 }

@@ -48,9 +48,13 @@ export async function openHost(
   const keyFile = join(directory, 'agent.key');
   await writeFile(keyFile, seed, { mode: 0o600 });
   const config = join(directory, 'dc-agent.toml');
-  await writeFile(config, configuration({ endpoint: server.url, provider: market.provider, keyFile, socketPath, directory, polling }), {
-    mode: 0o600,
-  });
+  await writeFile(
+    config,
+    configuration({ endpoint: server.url, provider: market.provider, keyFile, socketPath, directory, polling }),
+    {
+      mode: 0o600,
+    },
+  );
   return {
     market,
     agentKey: key,

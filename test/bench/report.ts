@@ -22,7 +22,11 @@ function row(bench: string, figure: Figure): string[] {
     amount(value, unit),
     against === undefined ? '' : `${amount(against.value, unit)} ${against.what}`,
     ratio === undefined ? '' : digits(ratio),
-    promise === undefined ? '' : promise.of === 'ratio' ? `ratio <= ${promise.atMost}` : `<= ${amount(promise.atMost, unit)}`,
+    promise === undefined
+      ? ''
+      : promise.of === 'ratio'
+        ? `ratio <= ${promise.atMost}`
+        : `<= ${amount(promise.atMost, unit)}`,
     kept === undefined ? '' : kept ? 'kept' : 'NOT KEPT',
   ];
 }
@@ -40,7 +44,13 @@ function digits(value: number): string {
 export function printTable(results: readonly Result[]): void {
   const table = [[...COLUMNS], ...rows(results)];
   const widths = COLUMNS.map((_, column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0)));
-  for (const cells of table) console.log(cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
+  for (const cells of table)
+    console.log(
+      cells
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    );
   const notes = results.flatMap(({ findings }) => findings.notes ?? []);
   if (notes.length > 0) console.log(`\n${notes.join('\n')}`);
 }

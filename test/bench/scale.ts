@@ -18,7 +18,13 @@ const AFTER_S = 900;
 
 async function measure(scope: Scope): Promise<Findings> {
   const agents = scope.quick ? 1_000 : 10_000;
-  const usual: FleetOptions = { agents, machinesEach: MACHINES, workIntervalMs: 3_000, jitter: 'on', startedOverMs: 60_000 };
+  const usual: FleetOptions = {
+    agents,
+    machinesEach: MACHINES,
+    workIntervalMs: 3_000,
+    jitter: 'on',
+    startedOverMs: 60_000,
+  };
   scope.progress(`${agents} agents, an outage of an hour`);
   const refused = await outage(usual, () => unreachable());
   scope.progress('the same, announced by Retry-After');
@@ -37,7 +43,12 @@ async function measure(scope: Scope): Promise<Findings> {
       ...recovery('an hour of 503 with a Retry-After that counts down', announced),
       peak('all agents started at once, jitter off: busiest second of minute 10', inStep),
       peak('all agents started at once, jitter on: busiest second of minute 10', spread),
-      { what: 'idle agents polling every 10 s in place of 3 s', value: slow.steady, unit: '/s', against: { what: 'every 3 s', value: refused.steady } },
+      {
+        what: 'idle agents polling every 10 s in place of 3 s',
+        value: slow.steady,
+        unit: '/s',
+        against: { what: 'every 3 s', value: refused.steady },
+      },
       {
         what: 'whole agents: calls of one agent in a minute',
         value: whole.steadyPerMinute,
@@ -52,7 +63,10 @@ async function measure(scope: Scope): Promise<Findings> {
         promise: { of: 'ratio', atMost: 3 },
       },
     ],
-    curves: [recoveryCurve('recovery', 'The platform is away for an hour', refused, announced), startCurve(inStep, spread)],
+    curves: [
+      recoveryCurve('recovery', 'The platform is away for an hour', refused, announced),
+      startCurve(inStep, spread),
+    ],
   };
 }
 
@@ -110,12 +124,14 @@ async function started(options: FleetOptions): Promise<Started> {
 function rates({ door, steady }: Outage, agents: number): Figure[] {
   return [
     { what: `${agents} agents x ${MACHINES} machines: requests at the platform`, value: steady, unit: '/s' },
-    ...KINDS.slice(0, 4).map((kind): Figure => ({
-      what: `of which ${kind}`,
-      value: mean(door.perSecond(SETTLED_S, STEADY_S, kind)),
-      unit: '/s',
-      against: { what: 'all', value: steady },
-    })),
+    ...KINDS.slice(0, 4).map(
+      (kind): Figure => ({
+        what: `of which ${kind}`,
+        value: mean(door.perSecond(SETTLED_S, STEADY_S, kind)),
+        unit: '/s',
+        against: { what: 'all', value: steady },
+      }),
+    ),
     {
       what: 'busiest second of five steady minutes',
       value: Math.max(...door.perSecond(SETTLED_S, STEADY_S)),
@@ -130,8 +146,19 @@ function recovery(what: string, { steady, during, peak: highest, owedAfter }: Ou
   const against = { what: 'steady', value: steady };
   return [
     { what: `${what}: attempts meanwhile`, value: during, unit: '/s', against },
-    { what: `${what}: busiest second afterwards`, value: highest, unit: '/s', against, promise: { of: 'ratio', atMost: 3 } },
-    { what: `${what}: reports still owed 15 minutes later`, value: owedAfter, unit: 'calls', promise: { of: 'value', atMost: 0 } },
+    {
+      what: `${what}: busiest second afterwards`,
+      value: highest,
+      unit: '/s',
+      against,
+      promise: { of: 'ratio', atMost: 3 },
+    },
+    {
+      what: `${what}: reports still owed 15 minutes later`,
+      value: owedAfter,
+      unit: 'calls',
+      promise: { of: 'value', atMost: 0 },
+    },
   ];
 }
 
@@ -157,7 +184,13 @@ function recoveryCurve(name: string, title: string, refused: Outage, announced: 
     series: [
       line('connections refused', refused),
       line('503 with Retry-After', announced),
-      { name: '3 x steady', points: [[-120, 3 * refused.steady], [299, 3 * refused.steady]] },
+      {
+        name: '3 x steady',
+        points: [
+          [-120, 3 * refused.steady],
+          [299, 3 * refused.steady],
+        ],
+      },
     ],
   };
 }

@@ -24,7 +24,11 @@ async function measure(scope: Scope): Promise<Findings> {
   const ours: number[] = [];
   const native: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    ours.push(timed(() => signedHeaders(signer, { timestamp: nanoseconds(Date.now()), nonce: systemRandom.uuid(), method: 'GET', path })));
+    ours.push(
+      timed(() =>
+        signedHeaders(signer, { timestamp: nanoseconds(Date.now()), nonce: systemRandom.uuid(), method: 'GET', path }),
+      ),
+    );
     // The same amount of work in the runtime's own library, which has no Ed25519ph and so cannot be used.
     native.push(timed(() => sign(null, createHash('sha512').update(message).digest(), privateKey)));
   }

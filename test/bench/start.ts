@@ -1,6 +1,6 @@
+import { bareNodeMs } from './bare-node.ts';
 import type { Bench, Findings, Scope } from './figure.ts';
 import { median } from './figure.ts';
-import { bareNodeMs } from './bare-node.ts';
 import { inPlace } from './place.ts';
 import { type Host, openHost } from './program.ts';
 

@@ -192,7 +192,8 @@ export class Rules {
       if (machines.length > 0) found.push(`${name} is over and has machines ${machines.join(', ')}`);
       return found;
     }
-    if (sacrificed.has(row.id) || lost.has(row.id)) return machines.length > 1 ? [`${name} has machines ${machines.join(', ')}`] : found;
+    // Nothing can be asked for a machine that others took away.
+    if (sacrificed.has(row.id) || lost.has(row.id)) return found;
     if (!LIVE.has(row.status)) return [...found, `${name} was not handed over`];
     // An agent cannot see that a pool mate made another one while the platform had forgotten the first.
     const undecidable = restoredAt !== undefined || ambiguous.has(row.id);

@@ -31,7 +31,7 @@ export function login({ host, port }: Door, privateKey: string, command: string)
 }
 
 /** A fresh key as `ssh-keygen` makes them. */
-export function makeKey(): { readonly publicKey: string; readonly privateKey: string } {
-  const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'tenant' });
+export function makeKey(comment = 'tenant'): { readonly publicKey: string; readonly privateKey: string } {
+  const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment });
   return { publicKey: pair.public, privateKey: pair.private };
 }

@@ -27,7 +27,7 @@ export class Market {
   readonly provider: string;
   readonly leases: Lease[] = [];
   /** Every request that reached the platform. */
-  readonly requests: { readonly route: string | undefined; readonly path: string }[] = [];
+  readonly requests: { readonly at: number; readonly route: string | undefined; readonly path: string }[] = [];
   /** The different things that the platform was told about each contract's machine. */
   readonly told = new Map<string, Set<string>>();
   #server: PlatformServer | undefined;
@@ -73,8 +73,8 @@ export class Market {
     return this.core.admin.offering(this.provider, columns);
   }
 
-  rent(offering: Offering): Lease {
-    const { publicKey, privateKey } = makeKey();
+  rent(offering: Offering, comment?: string): Lease {
+    const { publicKey, privateKey } = makeKey(comment);
     return this.#leased(this.core.admin.rent({ offering, sshKey: publicKey }), privateKey);
   }
 
@@ -100,8 +100,8 @@ export class Market {
     return lease;
   }
 
-  #note({ request, outcome }: Exchange): void {
-    this.requests.push({ route: outcome.route, path: request.path });
+  #note({ at, request, outcome }: Exchange): void {
+    this.requests.push({ at, route: outcome.route, path: request.path });
     if (outcome.route !== 'provisioning') return;
     const { status, instanceDetails } = JSON.parse(request.body);
     if (status !== 'provisioned') return;

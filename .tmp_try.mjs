@@ -1,6 +1,0 @@
-import { build } from 'esbuild'; import { spawn } from 'node:child_process';
-const names = process.argv[2].split(',');
-await build({ entryPoints: {loaded:'test/bench/loaded.ts'}, outdir: '.tmp/bench-try', outExtension: {'.js':'.mjs'}, bundle:true, platform:'node', format:'esm', packages:'external', sourcemap:'inline'});
-await build({ stdin: { contents: names.map(n=>`import { ${n} as b_${n} } from './test/bench/${n.replace(/[A-Z]/g,c=>'-'+c.toLowerCase())}.ts';`).join('\n') + `\nimport { printTable } from './test/bench/report.ts';import { withProgram } from './test/bench/program.ts';
-await withProgram(async (program) => { for (const b of [${names.map(n=>'b_'+n)}]) { const t=performance.now(); const findings = await b.run({quick: ${process.argv[3]==='quick'}, program, progress: (t) => console.error(t)}); printTable([{bench:b,findings}]); console.error('took', (performance.now()-t)/1000|0, 's'); } return 0; });`, resolveDir: '.', loader: 'ts' }, outfile: `.tmp/bench-try/try-${process.pid}.mjs`, bundle: true, platform: 'node', format: 'esm', packages: 'external', sourcemap: 'inline', logLevel: 'warning' });
-const c = spawn(process.execPath, ['--enable-source-maps', '--expose-gc', ...(process.env.PROF?['--cpu-prof','--cpu-prof-dir=/tmp/prof']:[]), `.tmp/bench-try/try-${process.pid}.mjs`], {stdio:'inherit'}); c.on('close', x => process.exitCode = x);

@@ -1,0 +1,35 @@
+import { systemClock } from '../../src/ports/clock.ts';
+import { DemoFailure } from './failure.ts';
+
+/** Whatever keeps the story from going on: an interruption, an agent that ended, a contract that failed, patience that ran out. */
+export class Trouble {
+  readonly #controller = new AbortController();
+
+  /** Aborted with the reason, to be thrown. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** The first trouble counts. */
+  raise(reason: unknown): void {
+    this.#controller.abort(reason);
+  }
+
+  interruptedBy(signal: AbortSignal): void {
+    const raise = (): void => this.raise(new DemoFailure('interrupted'));
+    if (signal.aborted) raise();
+    else signal.addEventListener('abort', raise, { once: true });
+  }
+
+  /** Waits for something that has to come about within some time. `state` tells how things stand when it does not. */
+  async within<T>(ms: number, what: string, wait: (signal: AbortSignal) => Promise<T>, state: () => string[]): Promise<T> {
+    const cancel = systemClock.after(ms, () => {
+      this.raise(new DemoFailure(`${what} took longer than ${Math.round(ms / 1000)} s`, { details: state() }));
+    });
+    try {
+      return await wait(this.signal);
+    } finally {
+      cancel();
+    }
+  }
+}
