@@ -20,5 +20,3 @@ export const digitaloceanSettings = z
     ),
   })
   .describe('A DigitalOcean account.');
-
-export type DigitaloceanSettings = z.output<typeof digitaloceanSettings>;

@@ -14,5 +14,3 @@ export const manualSettings = z
       .meta({ writeOnly: true }),
   })
   .describe('Machines that a person makes and removes.');
-
-export type ManualSettings = z.output<typeof manualSettings>;

@@ -47,5 +47,3 @@ export const proxmoxSettings = z
       .describe('The longest pause between two such questions, in seconds.'),
   })
   .describe('A Proxmox VE node or cluster.');
-
-export type ProxmoxSettings = z.output<typeof proxmoxSettings>;

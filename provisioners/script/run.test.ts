@@ -129,6 +129,20 @@ describe('a run', () => {
     expect((await run(bench.answering(bytes))).stdout.bytes.equals(bytes)).toBe(true);
   });
 
+  test('hears the last words of a script that ended while the agent was busy', async () => {
+    const ended = bench.path('ended');
+    const runs = Array.from({ length: 10 }, (_, number) =>
+      run(bench.script(`head -c 50000 /dev/zero; echo last; : >'${ended}${number}'`)),
+    );
+    // Nothing is read here until all have ended, so that ends and outputs arrive together.
+    const all = runs.map((_, number) => `[ -e '${ended}${number}' ]`).join(' && ');
+    execFileSync(bench.script(`until ${all}; do :; done`));
+    for (const { stdout } of await Promise.all(runs)) {
+      expect(stdout.bytes.length).toBe(50_005);
+      expect(stdout.bytes.subarray(-5).toString()).toBe('last\n');
+    }
+  });
+
   test('does not begin when it was cancelled before', async () => {
     const mark = bench.path('mark');
     const { end } = await run(bench.script(`: >'${mark}'`), { signal: AbortSignal.abort() });

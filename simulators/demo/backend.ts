@@ -1,5 +1,5 @@
-import type { Undo } from './undo.ts';
 import type { Program, Say } from './options.ts';
+import type { Undo } from './undo.ts';
 
 export type BackendType = 'docker' | 'sandbox';
 

@@ -4,10 +4,7 @@ import { DemoFailure, reasonOf } from './failure.ts';
 import { openSandbox } from './sandbox.ts';
 
 /** The backend that was asked for; unasked, Docker where it can be used, else the sandbox, and the reason is told. */
-export async function chooseBackend(
-  wanted: BackendType | undefined,
-  surroundings: Surroundings,
-): Promise<DemoBackend> {
+export async function chooseBackend(wanted: BackendType | undefined, surroundings: Surroundings): Promise<DemoBackend> {
   const { program, say, signal } = surroundings;
   if (wanted === 'sandbox') return openSandbox(surroundings);
   try {

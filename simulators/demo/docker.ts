@@ -38,7 +38,7 @@ export async function findEngine(env: NodeJS.ProcessEnv, signal: AbortSignal): P
 
 /** Containers on a real engine, in a network of their own that is removed at the end. */
 export async function openDocker(found: FoundEngine, surroundings: Surroundings): Promise<DemoBackend> {
-  const { undo, contracts, signal } = surroundings;
+  const { undo, contracts, say, signal } = surroundings;
   const { client, socketPath, version } = found;
   undo.add('close the connection to the engine', () => client.close());
   const engine = new Engine(client);
@@ -50,6 +50,7 @@ export async function openDocker(found: FoundEngine, surroundings: Surroundings)
     signal,
   );
   const firstPort = FIRST_PORT + PORTS * randomInt(50);
+  say('note', `network ${network}, ports from ${firstPort} on 127.0.0.1, image ${IMAGE}`);
   return {
     type: 'docker',
     title: `Docker ${version} at ${socketPath}`,

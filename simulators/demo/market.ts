@@ -19,6 +19,7 @@ export class Market {
   readonly platform: DevPlatform;
   readonly offering: number;
   readonly #tenant: Tenant;
+  #openedAt: number | undefined;
   readonly #home: string;
 
   constructor(platform: DevPlatform, offering: number, home: string) {
@@ -31,17 +32,24 @@ export class Market {
   async rent(number: number): Promise<Lease> {
     const key = await makeTenantKey(join(this.#home, `tenant-${number}.key`));
     const contract = await this.#tenant.rent({ offering: this.offering, sshKey: `${key.public} tenant-${number}` });
-    return { contract, key, rentedAt: this.#row(contract).createdAt };
+    const rentedAt = this.#row(contract).createdAt;
+    this.#openedAt ??= rentedAt;
+    return { contract, key, rentedAt };
+  }
+
+  /** When the first contract was rented. */
+  get openedAt(): number {
+    return this.#openedAt ?? Date.now();
   }
 
   /** Where the tenant is told to log in. */
   async door({ contract }: Lease): Promise<Door> {
-    const view = await this.#tenant.contract(contract);
-    const details: unknown = JSON.parse(String(view['provisioning_instance_details'] ?? '{}'));
-    if (view['status'] === 'active' && isDetails(details)) {
+    const { status, provisioning_instance_details: text } = await this.#tenant.contract(contract);
+    const details: unknown = typeof text === 'string' ? JSON.parse(text) : undefined;
+    if (status === 'active' && isDetails(details)) {
       return { host: details.ip_address, port: details.ssh_port, user: 'root' };
     }
-    throw new DemoFailure(`contract ${contract} is ${String(view['status'])}, and its tenant was not told where to log in`);
+    throw new DemoFailure(`the tenant of ${contract} was not told where to log in; its status is ${String(status)}`);
   }
 
   /** Cancels what is still there to be cancelled. */

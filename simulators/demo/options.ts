@@ -29,3 +29,10 @@ export const MAX_CONTRACTS = 100;
 
 /** Up to so many contracts are told one by one; of more there is a summary. */
 export const FEW = 5;
+
+export interface DemoInput {
+  readonly options: DemoOptions;
+  readonly program: Program;
+  readonly say: Say;
+  readonly interrupts: Interrupts;
+}

@@ -1,9 +1,15 @@
+import { setMaxListeners } from 'node:events';
 import { systemClock } from '../../src/ports/clock.ts';
 import { DemoFailure } from './failure.ts';
 
 /** Whatever keeps the story from going on: an interruption, an agent that ended, a contract that failed, patience that ran out. */
 export class Trouble {
   readonly #controller = new AbortController();
+
+  constructor() {
+    // Each contract is waited for by itself.
+    setMaxListeners(0, this.signal);
+  }
 
   /** Aborted with the reason, to be thrown. */
   get signal(): AbortSignal {
@@ -15,14 +21,21 @@ export class Trouble {
     this.#controller.abort(reason);
   }
 
-  interruptedBy(signal: AbortSignal): void {
+  /** Returns how to make the signal mean nothing again. */
+  interruptedBy(signal: AbortSignal): () => void {
     const raise = (): void => this.raise(new DemoFailure('interrupted'));
     if (signal.aborted) raise();
-    else signal.addEventListener('abort', raise, { once: true });
+    signal.addEventListener('abort', raise, { once: true });
+    return () => signal.removeEventListener('abort', raise);
   }
 
   /** Waits for something that has to come about within some time. `state` tells how things stand when it does not. */
-  async within<T>(ms: number, what: string, wait: (signal: AbortSignal) => Promise<T>, state: () => string[]): Promise<T> {
+  async within<T>(
+    ms: number,
+    what: string,
+    wait: (signal: AbortSignal) => Promise<T>,
+    state: () => string[],
+  ): Promise<T> {
     const cancel = systemClock.after(ms, () => {
       this.raise(new DemoFailure(`${what} took longer than ${Math.round(ms / 1000)} s`, { details: state() }));
     });

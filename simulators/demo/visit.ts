@@ -1,4 +1,4 @@
-import { chmod, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { login, tenantKey } from '../sandbox/ssh-login.ts';
 import { DemoFailure, reasonOf } from './failure.ts';
@@ -10,11 +10,11 @@ export interface TenantKey {
   readonly private: string;
 }
 
-/** A fresh key pair; the private half also as a file that only its owner reads, which is what `ssh -i` wants. */
+/** A fresh key pair, also as files, as ssh-keygen leaves them; `file` is new, and only its owner reads it. */
 export async function makeTenantKey(file: string): Promise<TenantKey> {
   const pair = tenantKey();
-  await writeFile(file, pair.private, { mode: 0o600 });
-  await chmod(file, 0o600);
+  await writeFile(file, pair.private, { mode: 0o600, flag: 'wx' });
+  await writeFile(`${file}.pub`, `${pair.public}\n`);
   return { file, public: pair.public, private: pair.private };
 }
 
@@ -52,7 +52,9 @@ export function findClosed({ host, port }: Door): Promise<string> {
     socket.setTimeout(READY_MS, () => socket.destroy(new Error('no answer')));
     // A door without a room behind it: Docker's proxy may close a moment after the container.
     socket.once('close', () => resolve('closed at once'));
-    socket.once('error', (error) => resolve(reasonOf(error)));
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      resolve(error.code === 'ECONNREFUSED' ? 'refuses connections' : reasonOf(error));
+    });
     socket.once('data', (banner: Buffer) => {
       reject(new DemoFailure(`${host}:${port} still answers: ${banner.toString('latin1').trim()}`));
       socket.destroy();
@@ -60,8 +62,12 @@ export function findClosed({ host, port }: Door): Promise<string> {
   });
 }
 
-/** What a tenant types. The host key is remembered beside the tenant's key, and nowhere else. */
-export function sshCommand({ host, port, user }: Door, key: TenantKey): string {
-  const trust = `-o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=${key.file}.known_hosts`;
-  return `ssh -i ${key.file} -p ${port} ${trust} ${user}@${host}`;
+/** What a tenant types. */
+export function sshCommand({ host, port, user }: Door, key: TenantKey, options = ''): string {
+  return `ssh -i ${key.file} -p ${port} ${options}${user}@${host}`;
+}
+
+/** Ports of this host are given to one machine after the other, so their keys are remembered beside the tenant's and nowhere else. */
+export function trustOnce(key: TenantKey): string {
+  return `-o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=${key.file}.known_hosts `;
 }

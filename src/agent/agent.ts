@@ -2,8 +2,8 @@ import { setMaxListeners } from 'node:events';
 import type { ContractRecord } from '../lifecycle/index.ts';
 import { type HeartbeatAnswer, PlatformError } from '../platform/api.ts';
 import type { ContractId } from '../ports/ids.ts';
-import type { AgentDeps } from './deps.ts';
 import { ClockWatch } from './clock-watch.ts';
+import type { AgentDeps } from './deps.ts';
 import { Parked } from './failures.ts';
 import { healthLoop } from './health.ts';
 import { heartbeatLoop } from './heartbeat.ts';
@@ -17,6 +17,9 @@ import { Worker } from './worker.ts';
 
 /** A verdict of the platform that is older than so many cycles may have been taken back. */
 const FRESH_CYCLES = 3;
+
+/** Longer than any wait of a lane, its longest back-off and its time limits together. */
+const STANDSTILL_MS = 30 * 60_000;
 
 export type AgentPhase = 'starting' | 'running' | 'draining' | 'drained' | 'stopping';
 
@@ -63,7 +66,10 @@ export class Agent {
       targets: this.targets,
       // With a wrong clock the deadline would be wrong too.
       admitting: () =>
-        this.#phase === 'running' && !this.#draining && deps.ledger.writeProblem === undefined && this.#clockWatch.trusted,
+        this.#phase === 'running' &&
+        !this.#draining &&
+        deps.ledger.writeProblem === undefined &&
+        this.#clockWatch.trusted,
       open: () => this.#openRecords(),
       begin: (contract, target, lane) => this.#begin(contract, target, lane),
       onListedAgain: (contract) => this.#deliverAgain(contract),
@@ -80,6 +86,13 @@ export class Agent {
     return this.#workers;
   }
 
+  /** False when a lane has stood still for so long that only a restart helps. What a lane waits for has a time limit of its own. */
+  get alive(): boolean {
+    const { monotonic } = this.deps.clock;
+    if (this.#phase !== 'running') return this.#phase !== 'stopping';
+    return Object.values(this.#loops).every((loop) => monotonic() - loop.lastEndedAt < STANDSTILL_MS);
+  }
+
   get declined(): ReadonlyMap<ContractId, string> {
     return this.#work.declined;
   }
@@ -94,7 +107,10 @@ export class Agent {
     this.#loops.reconcile.start();
     this.#loops.work.start();
     this.#loops.health.start();
-    this.deps.log.info({ contracts: this.#workers.size, targets: this.targets.map((target) => target.name) }, 'agent is running');
+    this.deps.log.info(
+      { contracts: this.#workers.size, targets: this.targets.map((target) => target.name) },
+      'agent is running',
+    );
   }
 
   /** No new contracts from now on; those that are begun are finished, and machines stay. */
@@ -132,7 +148,7 @@ export class Agent {
       ...[...this.#workers.values()].map((worker) => worker.stop(force.signal)),
     ]);
     cancel();
-    await Promise.all(this.targets.map((target) => target.provisioner.close?.()));
+    for (const { provisioner } of this.targets) await provisioner.close?.();
   }
 
   *#openRecords(): Iterable<ContractRecord> {
@@ -178,7 +194,13 @@ export class Agent {
   /** What we handed over is in the work list: the platform went back to an older day, and must be told again. */
   #deliverAgain(contract: ContractId): void {
     const why = 'the platform lists it as work to be done, although it was handed over';
-    this.#workers.get(contract)?.enter([{ type: 'unannounced', why }, { type: 'goal', goal: 'deliver', why }], why);
+    this.#workers.get(contract)?.enter(
+      [
+        { type: 'unannounced', why },
+        { type: 'goal', goal: 'deliver', why },
+      ],
+      why,
+    );
   }
 
   #onReappeared(record: ContractRecord): void {
@@ -237,13 +259,17 @@ export class Agent {
   }
 
   #activeContracts(): number {
-    return [...this.#workers.values()].filter((worker) => worker.record.delivered && worker.record.goal !== 'remove').length;
+    return [...this.#workers.values()].filter((worker) => worker.record.delivered && worker.record.goal !== 'remove')
+      .length;
   }
 
   #onHeartbeat(error: unknown, answer: HeartbeatAnswer | undefined): void {
     this.#note(error, 'lastHeartbeatAt');
     if (error === undefined && answer?.upgradeToVersion !== undefined) {
-      this.deps.log.debug({ version: answer.upgradeToVersion }, 'the platform suggests a version; it is not acted upon');
+      this.deps.log.debug(
+        { version: answer.upgradeToVersion },
+        'the platform suggests a version; it is not acted upon',
+      );
     }
   }
 
@@ -256,6 +282,6 @@ export class Agent {
     }
     const kind = error instanceof PlatformError ? error.kind : undefined;
     this.platform.state = kind === 'unauthorized' || kind === 'clock-skew' ? kind : 'unreachable';
-    this.platform.problem = error instanceof Error ? error.message : String(error);
+    this.platform.problem = error instanceof Error ? error.message : 'an error without a message';
   }
 }

@@ -1,12 +1,12 @@
-import type { Policy } from '../lifecycle/index.ts';
+import type { Guest } from '../guest/index.ts';
+import type { Vault } from '../identity/vault.ts';
 import type { Ledger } from '../ledger/index.ts';
+import type { Policy } from '../lifecycle/index.ts';
 import type { PlatformApi } from '../platform/api.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { AgentId, TargetName } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
-import type { Vault } from '../identity/vault.ts';
-import type { Guest } from '../guest/index.ts';
 import type { Provisioner } from '../provisioner/contract.ts';
 
 export interface TargetDeps {

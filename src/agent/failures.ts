@@ -1,5 +1,6 @@
 import type { ContractEvent, Step } from '../lifecycle/index.ts';
 import { PlatformError } from '../platform/api.ts';
+import { NotSentError } from '../platform/transport.ts';
 import { isProvisionerError } from '../provisioner/errors.ts';
 import { redactText } from '../telemetry/redact.ts';
 
@@ -45,8 +46,9 @@ function classify(step: Step, error: unknown, signal: AbortSignal): Failed {
 const SURELY_NOTHING: ReadonlySet<string> = new Set(['throttled', 'clock-skew', 'unauthorized', 'refused', 'bug']);
 
 function platformFailure(step: Step, error: PlatformError): Failed {
-  const nothing = SURELY_NOTHING.has(error.kind);
-  const kind = error.kind === 'throttled' ? 'throttled' : nothing ? 'config' : 'unknown-outcome';
+  const nothing = SURELY_NOTHING.has(error.kind) || error.cause instanceof NotSentError;
+  const refused = SURELY_NOTHING.has(error.kind);
+  const kind = error.kind === 'throttled' ? 'throttled' : refused ? 'config' : nothing ? 'retry' : 'unknown-outcome';
   return {
     type: 'failed',
     step,

@@ -1,14 +1,21 @@
 import type { ContractRecord } from '../lifecycle/index.ts';
 import { type HealthReport, PlatformError } from '../platform/api.ts';
 import type { ContractId } from '../ports/ids.ts';
+import type { Instance } from '../provisioner/contract.ts';
+import { withDeadline } from './deadline.ts';
 import type { AgentDeps } from './deps.ts';
 import { Loop } from './loop.ts';
-import type { SeenPower, Target } from './target.ts';
-import type { Worker } from './worker.ts';
+import { ownedRef, type Target } from './target.ts';
 import { retryAfterOf } from './work-list.ts';
+import type { Worker } from './worker.ts';
 
 /** Reports share the platform's 60 writes a minute with locks and heartbeats: this lane takes at most half of them. */
 const SHORTEST_GAP_MS = 2_000;
+
+/** A health check may log in, or run a script. */
+const CHECK_DEADLINE_MS = 120_000;
+
+type Assessment = Omit<HealthReport, 'checkedAt'>;
 
 export interface HealthContext {
   readonly deps: AgentDeps;
@@ -32,7 +39,8 @@ export function healthLoop({ deps, workers }: HealthContext): Loop {
       const next = mostUrgent(owned(workers), told, deps.clock.monotonic(), deps.settings.healthIntervalMs);
       for (const contract of told.keys()) if (!workers.has(contract)) told.delete(contract);
       if (next === undefined) return;
-      const report = { ...assess(next), checkedAt: deps.clock.now() };
+      const checked = await check(deps, next, signal);
+      const report = { ...(checked ?? assess(next)), checkedAt: deps.clock.now() };
       told.set(next.contract, { status: report.status, at: deps.clock.monotonic() });
       try {
         await deps.platform.reportHealth(next.contract, report, signal);
@@ -43,6 +51,30 @@ export function healthLoop({ deps, workers }: HealthContext): Loop {
       }
     },
   });
+}
+
+function hasCheck({ record, target }: Worker): boolean {
+  return target.provisioner.capabilities.healthCheck === true && record.goal === 'keep';
+}
+
+/** What a backend with a health check of its own says; undefined where the lists know as much, or it could not tell. */
+async function check(deps: AgentDeps, worker: Worker, signal: AbortSignal): Promise<Assessment | undefined> {
+  const { record, target, log } = worker;
+  const { provisioner } = target;
+  if (!hasCheck(worker)) return undefined;
+  try {
+    const observed = await withDeadline(deps.clock, CHECK_DEADLINE_MS, signal, (inner) =>
+      provisioner.observe(ownedRef(record, deps.agent), { signal: inner, log }),
+    );
+    if (observed.state === 'unknown') return { status: 'unknown', details: observed.why };
+    if (observed.state === 'absent') return { status: 'unknown', details: 'the backend does not show the machine' };
+    if (observed.unhealthy !== undefined) return { status: 'unhealthy', details: observed.unhealthy };
+    return assessInstance(observed.instance);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    log.debug({ error }, 'the health check failed');
+    return { status: 'unknown', details: 'the health check failed' };
+  }
 }
 
 function owned(workers: ReadonlyMap<ContractId, Worker>): Worker[] {
@@ -58,7 +90,7 @@ function mostUrgent(
   let oldest: { worker: Worker; at: number } | undefined;
   for (const worker of workers) {
     const before = told.get(worker.contract);
-    if (before !== undefined && assess(worker).status !== before.status) return worker;
+    if (before !== undefined && !hasCheck(worker) && assess(worker).status !== before.status) return worker;
     const at = before?.at ?? -Infinity;
     if (oldest === undefined || at < oldest.at) oldest = { worker, at };
   }
@@ -67,14 +99,20 @@ function mostUrgent(
 }
 
 /** The state of a machine as far as it is known. A machine that is off is not up, whoever switched it off. */
-export function assess(worker: { readonly record: ContractRecord; readonly target: Target }): Omit<HealthReport, 'checkedAt'> {
+export function assess(worker: {
+  readonly record: ContractRecord;
+  readonly target: Target;
+}): Assessment {
   const { record, target } = worker;
   const instance = target.seenOf(record);
-  const power: SeenPower = instance?.power ?? 'unknown';
   if (record.goal === 'stop') return { status: 'unhealthy', details: 'stopped: the contract is paused' };
   if (target.problem !== undefined) return { status: 'unknown', details: 'the backend cannot be read' };
+  if (instance !== undefined) return assessInstance(instance);
+  return { status: 'unknown', details: 'the backend does not show the machine' };
+}
+
+function assessInstance({ power, uptimeMs: uptime }: Instance): Assessment {
   if (power === 'running') {
-    const uptime = instance?.uptimeMs;
     return {
       status: 'healthy',
       ...(uptime === undefined ? {} : { details: JSON.stringify({ uptime_seconds: Math.floor(uptime / 1000) }) }),

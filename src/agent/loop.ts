@@ -27,9 +27,16 @@ export class Loop {
   #running: Promise<void> | undefined;
   #again = false;
   #failures = 0;
+  #lastEndedAt: number;
 
   constructor(options: LoopOptions) {
     this.#options = options;
+    this.#lastEndedAt = options.clock.monotonic();
+  }
+
+  /** Monotonic ms of the last pass's end, or of the start. */
+  get lastEndedAt(): number {
+    return this.#lastEndedAt;
   }
 
   get failures(): number {
@@ -60,6 +67,7 @@ export class Loop {
     this.#again = false;
     this.#running = this.#pass().finally(() => {
       this.#running = undefined;
+      this.#lastEndedAt = this.#options.clock.monotonic();
       if (this.#abort.signal.aborted) return;
       if (this.#again && this.#failures === 0) this.#begin();
     });
@@ -81,7 +89,11 @@ export class Loop {
       // An outage of an hour is one warning and then a line every few minutes, not one per attempt.
       if (this.#failures === 1 || this.#failures % 10 === 0) log.warn(fields, 'pass failed, it is tried again');
       else log.debug(fields, 'pass failed, it is tried again');
-      wait = Math.max(backoff(random, this.#failures, FIRST_RETRY_MS, LONGEST_RETRY_MS), interval() * 0.75, later(random, retryAfter?.(error) ?? 0));
+      wait = Math.max(
+        backoff(random, this.#failures, FIRST_RETRY_MS, LONGEST_RETRY_MS),
+        interval() * 0.75,
+        later(random, retryAfter?.(error) ?? 0),
+      );
     }
     if (!this.#abort.signal.aborted) this.#cancel = clock.after(wait, () => this.#begin());
   }

@@ -56,7 +56,9 @@ function findReappeared(context: ReconcileContext, target: Target): void {
 /** Asks the platform about every contract that has, or may have, a machine here, in whatever power state. */
 export async function askPlatform(context: ReconcileContext, signal: AbortSignal): Promise<void> {
   const { deps, sightings } = context;
-  const asked = [...context.workers.values()].map((worker) => worker.record).filter((record) => record.machine !== 'none');
+  const asked = [...context.workers.values()]
+    .map((worker) => worker.record)
+    .filter((record) => record.machine !== 'none');
   if (asked.length === 0) {
     sightings.take(NOTHING, [], deps.clock.monotonic());
     return;
@@ -70,7 +72,8 @@ export async function askPlatform(context: ReconcileContext, signal: AbortSignal
   applyDooms(context);
   applyForgotten(context);
   // Those that waited for the platform's word to be said again.
-  for (const worker of context.workers.values()) if (worker.record.goal === 'remove' || worker.record.goal === 'stop') worker.wake();
+  for (const worker of context.workers.values())
+    if (worker.record.goal === 'remove' || worker.record.goal === 'stop') worker.wake();
 }
 
 const NOTHING: Reconciliation = { keep: [], terminate: [], unknown: [], pause: [], malformed: 0 };
@@ -92,7 +95,8 @@ function applyKeeps(context: ReconcileContext, answer: Reconciliation): void {
     const events: ContractEvent[] = [];
     if (endsAt !== undefined && endsAt !== worker.record.endsAt) events.push({ type: 'ends', endsAt });
     if (worker.record.goal === 'stop') events.push({ type: 'goal', goal: 'keep', why: 'resumed by the platform' });
-    if (canBeKept(worker.record)) events.push({ type: 'goal', goal: 'keep', why: 'the platform wants it kept after all' });
+    if (canBeKept(worker.record))
+      events.push({ type: 'goal', goal: 'keep', why: 'the platform wants it kept after all' });
     if (events.length > 0) worker.enter(events, 'resumed');
   }
 }
@@ -109,7 +113,12 @@ function applyEndsBeforeDelivery(context: ReconcileContext, answer: Reconciliati
 function applyDooms(context: ReconcileContext): void {
   const { deps, sightings } = context;
   const { clock, settings, ledger, log } = deps;
-  const { act, held } = sightings.judge(ledger.records, settings.policy, clock.monotonic(), context.clockWatch.trusted ? clock.now() : undefined);
+  const { act, held } = sightings.judge(
+    ledger.records,
+    settings.policy,
+    clock.monotonic(),
+    context.clockWatch.trusted ? clock.now() : undefined,
+  );
   if (held.length > 0) {
     log.error(
       { held: held.length },
@@ -118,7 +127,8 @@ function applyDooms(context: ReconcileContext): void {
   }
   for (const { contract, doom, approved } of act) {
     const why = `the platform says ${doom.reason}${approved ? ', and an operator approved' : ''}`;
-    const event: ContractEvent = doom.goal === 'remove' ? removal(doom.reason, why) : { type: 'goal', goal: 'stop', why };
+    const event: ContractEvent =
+      doom.goal === 'remove' ? removal(doom.reason, why) : { type: 'goal', goal: 'stop', why };
     context.workers.get(contract)?.enter([event], why);
   }
 }

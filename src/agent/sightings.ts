@@ -63,7 +63,12 @@ export class Sightings {
   }
 
   /** What may be done now. `now` is monotonic ms, `wall` the wall clock's, undefined while that cannot be believed. */
-  judge(records: ReadonlyMap<ContractId, ContractRecord>, policy: Policy, now: number, wall: number | undefined): DoomVerdict {
+  judge(
+    records: ReadonlyMap<ContractId, ContractRecord>,
+    policy: Policy,
+    now: number,
+    wall: number | undefined,
+  ): DoomVerdict {
     // Without a clock every end counts as recent, which can only make the breaker more careful.
     const since = wall === undefined ? -Infinity : wall - policy.breaker.windowMs;
     const open = [...records.values()].filter((record) => record.closedAt === undefined && record.delivered);
@@ -77,7 +82,8 @@ export class Sightings {
         doomed: {
           contract: record.contract,
           seenForMs: now - doom.since,
-          corroborated: doom.reason === 'expired' && record.endsAt !== undefined && wall !== undefined && record.endsAt <= wall,
+          corroborated:
+            doom.reason === 'expired' && record.endsAt !== undefined && wall !== undefined && record.endsAt <= wall,
           approved: this.#approved.has(record.contract),
         },
       });
@@ -85,7 +91,12 @@ export class Sightings {
     const closedRecently = [...records.values()].filter(
       (record) => record.closedAt !== undefined && record.delivered && isRecentEnd(record, since),
     ).length;
-    const verdict = judge(pending.map((one) => one.doomed), open.length, recent + closedRecently, policy.breaker);
+    const verdict = judge(
+      pending.map((one) => one.doomed),
+      open.length,
+      recent + closedRecently,
+      policy.breaker,
+    );
     this.#held = verdict.held;
     const allowed = new Set(verdict.allowed);
     const act = pending
@@ -104,7 +115,13 @@ function isNews(record: ContractRecord, doom: Doom): boolean {
 /** Only the platform's word had doomed it, and nothing was done about it yet. */
 export function canBeKept(record: ContractRecord): boolean {
   const platformsWord = record.reason === 'cancelled' || record.reason === 'expired';
-  return record.goal === 'remove' && platformsWord && record.delivered && record.machine === 'made' && record.running?.step !== 'destroy';
+  return (
+    record.goal === 'remove' &&
+    platformsWord &&
+    record.delivered &&
+    record.machine === 'made' &&
+    record.running?.step !== 'destroy'
+  );
 }
 
 /** Ended on the platform's word alone, not long ago. */

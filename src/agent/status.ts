@@ -28,7 +28,9 @@ export function statusDocument(agent: Agent, pid: number): AgentStatusDocument {
 
 function targetStatus(agent: Agent, target: Target): TargetStatus {
   const { problem } = target;
-  const machines = [...agent.workers.values()].filter((worker) => worker.target === target && worker.record.machine === 'made');
+  const machines = [...agent.workers.values()].filter(
+    (worker) => worker.target === target && worker.record.machine === 'made',
+  );
   return {
     name: target.name,
     type: target.type,
@@ -67,30 +69,66 @@ function findings(agent: Agent): Finding[] {
     found.push({ level, code, title, remedy });
   };
   if (ledger.writeProblem !== undefined) {
-    add('fail', 'ledger.unwritable', `The ledger cannot be written: ${ledger.writeProblem}`, 'Free disk space or repair the file system; no step is taken until then.');
+    add(
+      'fail',
+      'ledger.unwritable',
+      `The ledger cannot be written: ${ledger.writeProblem}`,
+      'Free disk space or repair the file system; no step is taken until then.',
+    );
   }
-  for (const problem of ledger.problems) add('warn', 'ledger.damaged', problem, 'Keep a copy of the state directory; see docs/troubleshooting.md.');
+  for (const problem of ledger.problems)
+    add('warn', 'ledger.damaged', problem, 'Keep a copy of the state directory; see docs/troubleshooting.md.');
   for (const [contract, why] of ledger.quarantined) {
-    add('fail', 'ledger.quarantined', `Contract ${contract} is left alone: ${why}`, 'Compare its machine with the platform by hand; see docs/troubleshooting.md.');
+    add(
+      'fail',
+      'ledger.quarantined',
+      `Contract ${contract} is left alone: ${why}`,
+      'Compare its machine with the platform by hand; see docs/troubleshooting.md.',
+    );
   }
   if (agent.sightings.held.length > 0) {
-    add('fail', 'breaker.open', `The platform wants ${agent.sightings.held.length} machines ended at once; they are kept for now`, 'If that is right: dc-agent approve. If not: ask the platform.');
+    add(
+      'fail',
+      'breaker.open',
+      `The platform wants ${agent.sightings.held.length} machines ended at once; they are kept for now`,
+      'If that is right: dc-agent approve. If not: ask the platform.',
+    );
   }
   for (const contract of agent.sightings.unknown.keys()) {
-    add('warn', 'contract.unknown', `The platform does not know contract ${contract}; its machine is kept`, 'Check that the agent talks to the right platform with the right key.');
+    add(
+      'warn',
+      'contract.unknown',
+      `The platform does not know contract ${contract}; its machine is kept`,
+      'Check that the agent talks to the right platform with the right key.',
+    );
   }
   for (const worker of agent.workers.values()) {
     if (worker.power === 'absent' && worker.record.goal === 'keep') {
-      add('fail', 'machine.missing', `The machine of contract ${worker.contract} is not on target ${worker.target.name} any more`, 'Restore it from a backup under the same id, or end the contract.');
+      add(
+        'fail',
+        'machine.missing',
+        `The machine of contract ${worker.contract} is not on target ${worker.target.name} any more`,
+        'Restore it from a backup under the same id, or end the contract.',
+      );
     }
     if (worker.record.goal === 'stop' && !worker.target.can.stop) {
-      add('warn', 'pause.unsupported', `Contract ${worker.contract} is paused, but target ${worker.target.name} cannot stop a machine`, 'Its machine keeps running.');
+      add(
+        'warn',
+        'pause.unsupported',
+        `Contract ${worker.contract} is paused, but target ${worker.target.name} cannot stop a machine`,
+        'Its machine keeps running.',
+      );
     }
   }
   for (const target of agent.targets) {
     for (const instance of [...target.seen.values()].flat()) {
       if (ledger.records.has(instance.stamp.contract)) continue;
-      add('warn', 'machine.orphan', `Machine ${instance.externalId} on target ${target.name} carries our stamp, but the ledger does not know it`, 'It is left alone. Remove it by hand if nobody needs it.');
+      add(
+        'warn',
+        'machine.orphan',
+        `Machine ${instance.externalId} on target ${target.name} carries our stamp, but the ledger does not know it`,
+        'It is left alone. Remove it by hand if nobody needs it.',
+      );
     }
   }
   return found;

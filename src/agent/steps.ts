@@ -64,7 +64,15 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
   async verify({ deps, record, signal }) {
     const ssh = record.instance?.ssh;
     if (ssh === undefined) {
-      return [{ type: 'failed', step: 'verify', kind: 'permanent', text: 'the backend gave no address to log in at', publicText: UNREACHABLE }];
+      return [
+        {
+          type: 'failed',
+          step: 'verify',
+          kind: 'permanent',
+          text: 'the backend gave no address to log in at',
+          publicText: UNREACHABLE,
+        },
+      ];
     }
     const probe = await waitUntilReady({
       clock: deps.clock,
@@ -83,7 +91,15 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
         ),
     });
     if (probe.state === 'ready') return [{ type: 'done', step: 'verify', hostKey: probe.hostKey }];
-    return [{ type: 'failed', step: 'verify', kind: 'permanent', text: `no login within the time limit: ${probe.state}`, publicText: UNREACHABLE }];
+    return [
+      {
+        type: 'failed',
+        step: 'verify',
+        kind: 'permanent',
+        text: `no login within the time limit: ${probe.state}`,
+        publicText: UNREACHABLE,
+      },
+    ];
   },
 
   async deliver({ deps, record, signal }) {
@@ -94,9 +110,20 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
 
   async credential({ deps, record, signal }) {
     if (record.sealedPassword === undefined) return [{ type: 'done', step: 'credential' }];
-    const answer = await deps.platform.completePasswordReset(record.contract, deps.vault.open(record.sealedPassword), signal);
+    const answer = await deps.platform.completePasswordReset(
+      record.contract,
+      deps.vault.open(record.sealedPassword),
+      signal,
+    );
     if (answer.outcome === 'done') return [{ type: 'done', step: 'credential' }];
-    return [{ type: 'failed', step: 'credential', kind: 'config', text: `refused: ${'text' in answer ? answer.text : answer.outcome}` }];
+    return [
+      {
+        type: 'failed',
+        step: 'credential',
+        kind: 'config',
+        text: `refused: ${'text' in answer ? answer.text : answer.outcome}`,
+      },
+    ];
   },
 
   async release({ deps, record, signal }) {
@@ -125,7 +152,8 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
 
   async prune(context) {
     const { deps, target, record, twins } = context;
-    for (const twin of twins) await target.provisioner.removeTwin?.(twin, ownedRef(record, deps.agent), operation(context));
+    for (const twin of twins)
+      await target.provisioner.removeTwin?.(twin, ownedRef(record, deps.agent), operation(context));
     return [{ type: 'done', step: 'prune', note: `removed ${twins.join(', ')}` }];
   },
 

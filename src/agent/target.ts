@@ -3,10 +3,18 @@ import { admit, type Demand } from '../lifecycle/index.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type ContractId, type ExternalId, machineName } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
-import type { Instance, Inventory, Listing, MachineOrder, OwnedRef, PowerState, Provisioner } from '../provisioner/contract.ts';
+import type {
+  Instance,
+  Inventory,
+  Listing,
+  MachineOrder,
+  OwnedRef,
+  PowerState,
+  Provisioner,
+} from '../provisioner/contract.ts';
+import { withDeadline } from './deadline.ts';
 import type { AgentDeps, TargetDeps } from './deps.ts';
 import { Slots } from './slots.ts';
-import { withDeadline } from './deadline.ts';
 
 /** A backend that needs longer than this for a list is as good as silent. */
 const READ_DEADLINE_MS = 30_000;
@@ -97,7 +105,8 @@ export class Target {
     const promised: Demand[] = [];
     for (const record of records) {
       if (record.target !== this.name || record.closedAt !== undefined) continue;
-      if (record.goal === 'deliver' && (record.machine !== 'made' || record.admittedAt >= measuredAt)) promised.push(record.order);
+      if (record.goal === 'deliver' && (record.machine !== 'made' || record.admittedAt >= measuredAt))
+        promised.push(record.order);
       else if (record.deliveredAt !== undefined && record.deliveredAt >= measuredAt) promised.push(record.order);
     }
     return promised;
@@ -108,16 +117,22 @@ export class Target {
     return admit(demand, this.#inventory?.value, promised, headroomMb);
   }
 
-  async #read<T>(signal: AbortSignal, call: (ctx: { signal: AbortSignal; log: Log }) => Promise<T> | undefined): Promise<T | undefined> {
+  async #read<T>(
+    signal: AbortSignal,
+    call: (ctx: { signal: AbortSignal; log: Log }) => Promise<T> | undefined,
+  ): Promise<T | undefined> {
     try {
-      const value = await withDeadline(this.#clock, READ_DEADLINE_MS, signal, async (inner) => call({ signal: inner, log: this.#log }));
+      const value = await withDeadline(this.#clock, READ_DEADLINE_MS, signal, async (inner) =>
+        call({ signal: inner, log: this.#log }),
+      );
       if (this.#problem !== undefined) this.#log.info({}, 'the backend answers again');
       this.#problem = undefined;
       return value;
     } catch (error) {
       if (signal.aborted) throw error;
       const problem = error instanceof Error ? error.message : String(error);
-      if (this.#problem === undefined) this.#log.warn({ error }, 'the backend cannot be read; nothing is concluded from that');
+      if (this.#problem === undefined)
+        this.#log.warn({ error }, 'the backend cannot be read; nothing is concluded from that');
       this.#problem = problem;
       return undefined;
     }

@@ -1,10 +1,10 @@
 import type { ContractRecord, Demand, RemoveReason } from '../lifecycle/index.ts';
-import { PlatformError, type PendingItem } from '../platform/api.ts';
+import { type PendingItem, PlatformError } from '../platform/api.ts';
 import type { ContractId, OperationId } from '../ports/ids.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps } from './deps.ts';
-import { readOrder, targetFor } from './take-work.ts';
 import type { GiveBack } from './slots.ts';
+import { readOrder, targetFor } from './take-work.ts';
 import type { Target } from './target.ts';
 
 /** A contract that we have just closed may still be in the list for a moment, or be listed again in error. */
@@ -62,7 +62,10 @@ export class WorkList {
     this.#askedAt = askedAt;
     this.#listedAt = deps.clock.monotonic();
     if (list.malformed.length !== this.#malformed && list.malformed.length > 0) {
-      deps.log.warn({ malformed: list.malformed }, 'the work list holds entries that cannot be read; they are left alone');
+      deps.log.warn(
+        { malformed: list.malformed },
+        'the work list holds entries that cannot be read; they are left alone',
+      );
     }
     this.#malformed = list.malformed.length;
     this.#declinedBefore = this.#declined;
@@ -104,6 +107,9 @@ export class WorkList {
     const read = readOrder(item);
     if ('refused' in read) return this.#decline(contract, read.refused, true);
     const promised = promisedBy(target);
+    if (read.order.postProvisionScript !== undefined && target.provisioner.capabilities.recipes !== true) {
+      return this.#decline(contract, `the offering has a post-provision script, and target ${target.name} cannot run one`, true);
+    }
     const fit = target.admits(read.order, promised, deps.settings.memoryHeadroomMb);
     if (!fit.fits) return this.#decline(contract, fit.why, false);
     const lane = target.creating.tryTake();

@@ -248,6 +248,7 @@ export class Worker {
     const outcomeUnknown = before.running?.step === step || UNKNOWN.has(before.tries[step]?.kind ?? '');
     await deps.ledger.append(this.contract, { type: 'intent', step, attempt });
     this.#log.debug({ step, attempt, why }, 'step begins');
+    const beganAt = deps.clock.monotonic();
     const cancelDeadline = this.#deadline(step);
     this.#lock.watch(this.record.goal === 'deliver' && step !== 'claim');
     try {
@@ -262,10 +263,10 @@ export class Worker {
         log: this.#log,
         onLock: (answer: LockAnswer, askedAt) => this.#lock.learnt(answer, askedAt),
       });
-      await this.#outcome(step, events);
+      await this.#outcome(step, events, beganAt);
     } catch (error) {
       const event = failure(step, error, signal);
-      await this.#outcome(step, [event]);
+      await this.#outcome(step, [event], beganAt);
       this.#log.warn({ step, attempt, kind: event.kind, error }, 'step failed');
     } finally {
       cancelDeadline?.();
@@ -273,12 +274,14 @@ export class Worker {
     }
   }
 
-  async #outcome(step: Step, events: readonly ContractEvent[]): Promise<void> {
+  async #outcome(step: Step, events: readonly ContractEvent[], beganAt: number): Promise<void> {
     // An answer that changes the goal need not say how the step itself went; it is over all the same.
     const ended = events.some((event) => (event.type === 'done' || event.type === 'failed') && event.step === step);
-    const overtaken: ContractEvent[] = ended ? [] : [{ type: 'failed', step, kind: 'parked', text: 'overtaken by what the platform says' }];
+    const overtaken: ContractEvent[] = ended
+      ? []
+      : [{ type: 'failed', step, kind: 'parked', text: 'overtaken by what the platform says' }];
     const safe = this.#options.deps.ledger.append(this.contract, ...events, ...overtaken);
-    if (events.some((event) => event.type === 'done' && event.step === step)) this.#log.info({ step }, 'step done');
+    if (events.some((event) => event.type === 'done' && event.step === step)) this.#log.info({ step, ms: Math.round(this.#options.deps.clock.monotonic() - beganAt) }, 'step done');
     // The next intent waits for it; only a step whose repetition costs something waits here.
     if (step === 'create' || step === 'destroy' || step === 'deliver') await safe;
   }
@@ -287,7 +290,9 @@ export class Worker {
   #deadline(step: Step): Cancel | undefined {
     if (step !== 'create' && step !== 'verify') return undefined;
     const left = this.record.deadlineAt - this.#options.deps.clock.now();
-    return this.#options.deps.clock.after(Math.max(left, 1_000), () => this.#interrupt('the time for this contract is over'));
+    return this.#options.deps.clock.after(Math.max(left, 1_000), () =>
+      this.#interrupt('the time for this contract is over'),
+    );
   }
 
   /** A lane is held from the claim to the made machine, and given up while the contract waits for another try. */

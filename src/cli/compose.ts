@@ -96,7 +96,7 @@ export async function runAgent(config: Config, options: RunOptions): Promise<Exi
 }
 
 async function serve(agent: Agent, { log, signal, env }: RunOptions): Promise<void> {
-  const manager = serviceManager({ env, clock: systemClock, log, alive: () => agent.phase !== 'stopping' });
+  const manager = serviceManager({ env, clock: systemClock, log, alive: () => agent.alive });
   const stopped = new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve(), { once: true });

@@ -10,7 +10,7 @@ import type { Io } from './io.ts';
  */
 export async function readConfig(args: Args, io: Io): Promise<Config> {
   const [{ loadConfig }, { builtinPlugins, plannedPlugins }] = await Promise.all([
-    import('../config/load.ts'),
+    import('../config/index.ts'),
     import('../../provisioners/index.ts'),
   ]);
   const config = loadConfig(args.config, { plugins: builtinPlugins, planned: plannedPlugins, env: io.env });

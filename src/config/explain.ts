@@ -11,7 +11,7 @@ import { formatWarning } from './types.ts';
 /** One effective setting and where it comes from. */
 export interface ExplainedKey {
   readonly path: string;
-  /** Absent when neither the file nor a default gives one; a secret is dots. */
+  /** Absent when neither the file nor a default gives one; of a secret only where it lies, else dots. */
   readonly value?: unknown;
   readonly from: 'file' | 'default' | 'environment' | 'unset';
   readonly line?: number;
@@ -84,15 +84,18 @@ function explainKeys(
     if (written === undefined) {
       return standard === undefined ? { path, from: 'unset' } : { path, value: standard, from: 'default' };
     }
-    const value = secret && !isKeyPath(path, written) ? new Secret('').toString() : (effective[key] ?? written);
+    const value = secret ? publicPart(path, written) : (effective[key] ?? written);
     const line = locator.find(place)?.line;
     return { path, value, from: 'file', ...(line === undefined ? {} : { line }) };
   });
 }
 
-/** The agent key may be given as the path of its file, and a path is worth showing. */
-function isKeyPath(path: string, written: unknown): boolean {
-  return path === 'api.agent_secret_key' && typeof written === 'string' && !/^[0-9a-f]{64}$/i.test(written.trim());
+/** Where a secret lies is worth showing: the name of its file or credential, and the path that the agent key may be given as. */
+function publicPart(path: string, written: unknown): unknown {
+  if (isTable(written)) return written;
+  const isPath =
+    path === 'api.agent_secret_key' && typeof written === 'string' && !/^[0-9a-f]{64}$/i.test(written.trim());
+  return isPath ? written : new Secret('').toString();
 }
 
 function render({ title, keys }: Section): string {

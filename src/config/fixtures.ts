@@ -1,5 +1,4 @@
 import { builtinPlugins, plannedPlugins } from '../../provisioners/index.ts';
-import { configCheck } from './command.ts';
 import { type LoadOptions, parseConfig } from './load.ts';
 import { ConfigError, type ConfigProblem } from './types.ts';
 
@@ -40,9 +39,4 @@ export function refusal(read: () => unknown): ConfigError {
     throw error;
   }
   throw new Error('the configuration was accepted');
-}
-
-/** What `config check` says of a file. */
-export function checked(file: string): string {
-  return configCheck(file, options).text;
 }

@@ -28,8 +28,7 @@ const builtins = ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnPr
 const ours = [
   ...Object.keys(TABLES),
   ...Object.values(TABLES).flatMap((schema) => keysOf(schema).map(({ key }) => key)),
-  ...['targets', 'provisioner', 'additional_provisioners', 'name', 'type', 'docker', 'script', 'file', 'credential'],
-];
+].concat('targets', 'provisioner', 'additional_provisioners', 'name', 'type', 'docker', 'script', 'file', 'credential');
 const name = fc.oneof(fc.constantFrom(...ours), fc.constantFrom(...builtins), fc.string({ maxLength: 8 }));
 const plain = fc.oneof(
   fc.string(),

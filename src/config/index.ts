@@ -3,5 +3,4 @@ export { type ConfigReport, configCheck } from './command.ts';
 export { configExplain } from './explain.ts';
 export { configSchema } from './json-schema.ts';
 export { type LoadOptions, loadConfig, parseConfig } from './load.ts';
-export type { Plugins } from './reference.ts';
 export * from './types.ts';

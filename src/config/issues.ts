@@ -69,6 +69,8 @@ function describe(issue: Issue, found: unknown): Description {
       return ['is too small', expectedBy(issue)];
     case 'too_big':
       return ['is too large', expectedBy(issue)];
+    case 'invalid_union':
+      return [typeof found === 'string' ? 'does not fit' : `is ${kindOf(found)}`, expectedBy(issue)];
     default:
       return [issue.message];
   }

@@ -151,6 +151,16 @@ test.each<[what: string, text: string, complaint: string]>([
     'a.toml:9:1: targets[0].pull: is none of the possible values; expected one of missing, never; did you mean missing?',
   ],
   [
+    'a value in none of the possible forms',
+    `${MINIMAL}publish_address = "eth0"`,
+    'a.toml:9:1: targets[0].publish_address: does not fit; expected an IPv4 or IPv6 address',
+  ],
+  [
+    'a list where a secret belongs',
+    MINIMAL.replace('"/root/.dc-agent/agent.key"', '["k"]'),
+    'a.toml:4:1: api.agent_secret_key: is a list; expected a text, { file = "/path" } or { credential = "name" }',
+  ],
+  [
     'a table where a value belongs',
     `${MINIMAL}[polling.interval_seconds]`,
     'a.toml:9:10: polling.interval_seconds: is a table; expected a number',

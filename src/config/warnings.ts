@@ -69,7 +69,7 @@ function isLiteralSecret(path: KeyPath, value: unknown): boolean {
 function isPlainHttp(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, hostname } = new URL(text);
-  return protocol === 'http:' && hostname !== 'localhost' && hostname !== '[::1]' && !/^127\./.test(hostname);
+  return protocol === 'http:' && hostname !== 'localhost' && hostname !== '[::1]' && !hostname.startsWith('127.');
 }
 
 function isPrivate(ip: string): boolean {

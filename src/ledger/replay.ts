@@ -56,7 +56,7 @@ function readSnapshot(state: Replay, content: string): void {
     if (line === '') continue;
     const value = decodeLine(line);
     if (value !== undefined && isHeader(SNAPSHOT_FILE, value)) {
-      state.last = typeof value['n'] === 'number' ? value['n'] : 0;
+      state.last = entryNumber(value['n']) ?? 0;
       expected = value['lines'];
       continue;
     }
@@ -101,12 +101,12 @@ function readJournal(state: Replay, name: string, bytes: Uint8Array): void {
 
 function readEntry(state: Replay, name: string, line: string): void {
   const value = decodeLine(line);
-  if (value !== undefined && isHeader(name, value)) return noteGap(state, name, value['after']);
-  const number = value?.['n'];
+  if (value !== undefined && isHeader(name, value)) return noteGap(state, name, entryNumber(value['after']));
+  const number = entryNumber(value?.['n']);
   const contract = parseContractId(value?.['c']);
   const at = value?.['at'];
   const event = value?.['e'];
-  if (typeof number !== 'number' || typeof at !== 'number' || contract === undefined || !isEvent(event)) {
+  if (number === undefined || typeof at !== 'number' || contract === undefined || !isEvent(event)) {
     return damaged(state, line, `a line of ${name}`);
   }
   if (number <= state.last) return;
@@ -122,8 +122,8 @@ function readEntry(state: Replay, name: string, line: string): void {
 }
 
 /** A snapshot that was taken away leaves a journal that does not begin where the last entry was. */
-function noteGap(state: Replay, name: string, after: unknown): void {
-  if (typeof after !== 'number' || after <= state.last) return;
+function noteGap(state: Replay, name: string, after: number | undefined): void {
+  if (after === undefined || after <= state.last) return;
   state.problems.push(`${name} begins after entry ${after}, but the entries from ${state.last + 1} on are missing`);
   state.last = after;
 }
@@ -132,6 +132,11 @@ function damaged(state: Replay, line: string, where: string): void {
   const contracts = contractsOfDamagedLine(line, state.records);
   if (contracts.length === 0) state.problems.push(`${where} is damaged, and its contract cannot be told`);
   for (const contract of contracts) state.quarantined.set(contract, `${where} is damaged`);
+}
+
+/** Numbers beyond what can be counted on from are not ours. */
+function entryNumber(value: unknown): number | undefined {
+  return typeof value === 'number' && value >= 0 && value < 2 ** 52 ? value : undefined;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

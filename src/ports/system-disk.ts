@@ -7,7 +7,12 @@ import type { AppendFile, Disk, Release } from './disk.ts';
 /** The real disk. Every promise it makes is kept by fdatasync on the file and fsync on its directory. */
 export const systemDisk: Disk = {
   async ensureDirectory(path) {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    try {
+      await mkdir(path, { recursive: true, mode: 0o700 });
+    } catch {
+      // Node says ENOENT of a read-only file system when it may make several levels; without that it tells the true reason.
+      await mkdir(path, { mode: 0o700 });
+    }
   },
 
   async read(path) {
@@ -96,7 +101,9 @@ async function lockFile(path: string): Promise<Release | undefined> {
   const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   const code = await runFlock(handle.fd).catch(async (cause: unknown) => {
     await handle.close();
-    throw new Error('cannot lock the state directory: the program "flock" (package util-linux) could not be run', { cause });
+    throw new Error('cannot lock the state directory: the program "flock" (package util-linux) could not be run', {
+      cause,
+    });
   });
   if (code !== 0) {
     await handle.close();
@@ -109,7 +116,9 @@ async function lockFile(path: string): Promise<Release | undefined> {
 
 function runFlock(descriptor: number): Promise<number | null> {
   return new Promise((resolve, reject) => {
-    const child = spawn('flock', ['--exclusive', '--nonblock', '3'], { stdio: ['ignore', 'ignore', 'ignore', descriptor] });
+    const child = spawn('flock', ['--exclusive', '--nonblock', '3'], {
+      stdio: ['ignore', 'ignore', 'ignore', descriptor],
+    });
     child.on('error', reject);
     child.on('exit', resolve);
   });

@@ -58,6 +58,10 @@ export interface Capabilities {
   readonly readiness: 'ssh' | 'backend';
   /** Why the ordered disk size cannot be enforced; absent when it can. */
   readonly noDiskLimit?: string;
+  /** It runs the offering's post-provision script. Without it, offerings that have one are left to others. */
+  readonly recipes?: true;
+  /** `observe` knows more of a machine's health than a list: it is asked once per machine and health interval. */
+  readonly healthCheck?: true;
   /** True when the machines are make-believe; shown wherever such a machine shows. */
   readonly simulated?: true;
 }

@@ -12,7 +12,7 @@ describe('two agents of one pool on one backend', () => {
   let harm: readonly string[];
 
   beforeAll(async () => {
-    world = await openWorld(sandboxBackend);
+    world = await openWorld(sandboxBackend, 150_000);
     harm = watchForHarm(world);
     addStranger(world);
   });

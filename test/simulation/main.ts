@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { minimise } from './minimise.ts';
 import { runStories, type Tally } from './crew.ts';
+import { minimise } from './minimise.ts';
 import { short } from './rules.ts';
 import { type Story, tell } from './story.ts';
 import { play } from './tell.ts';
@@ -67,9 +67,13 @@ async function timeLine(story: Story): Promise<number> {
       world.platform.onExchange(({ request, outcome: { response, transport } }) => {
         const path = request.path.replace(/[0-9a-f]{64}/g, short).replace('/api/v1', '');
         if (/heartbeat|pending-provision/.test(path) && transport === 'deliver' && response.status === 200) return;
-        line(`${(request.peer ?? '').padEnd(7)} ${request.method} ${path} ${request.body.slice(0, 60)} → ${transport} ${response.status} ${response.body.slice(0, 90)}`);
+        line(
+          `${(request.peer ?? '').padEnd(7)} ${request.method} ${path} ${request.body.slice(0, 60)} → ${transport} ${response.status} ${response.body.slice(0, 90)}`,
+        );
       });
-      world.sandbox.onChange((machine) => line(`machine ${machine.id} of ${short(machine.labels['dc-contract-id'] ?? 'nobody')} is ${machine.state}`));
+      world.sandbox.onChange((machine) =>
+        line(`machine ${machine.id} of ${short(machine.labels['dc-contract-id'] ?? 'nobody')} is ${machine.state}`),
+      );
     },
     onScene: (text) => line(`** ${text}`),
     log: {
@@ -82,7 +86,8 @@ async function timeLine(story: Story): Promise<number> {
       },
     },
   });
-  for (const { rule, at, text: what } of outcome.violations) say(`${(at / 1000).toFixed(3).padStart(10)}  BROKEN "${rule}": ${what}`);
+  for (const { rule, at, text: what } of outcome.violations)
+    say(`${(at / 1000).toFixed(3).padStart(10)}  BROKEN "${rule}": ${what}`);
   if (outcome.violations.length === 0) say('all rules held');
   return outcome.violations.length;
 }
@@ -94,11 +99,23 @@ function text(fields: object): string {
 
 async function many(): Promise<void> {
   const seconds = values.seconds === undefined ? undefined : number(values.seconds, 'seconds');
-  const seeds = values.seeds === undefined ? (seconds === undefined ? 200 : Number.POSITIVE_INFINITY) : number(values.seeds, 'seeds');
+  const seeds =
+    values.seeds === undefined
+      ? seconds === undefined
+        ? 200
+        : Number.POSITIVE_INFINITY
+      : number(values.seeds, 'seeds');
   const from = values.from === undefined ? Math.floor(Date.now() / 1000) % 1_000_000_000 : number(values.from, 'from');
   const workers = values.workers === undefined ? cpus().length : number(values.workers, 'workers');
   const known: number[] = JSON.parse(readFileSync(new URL('../test/simulation/seeds.json', import.meta.url), 'utf8'));
-  const tally = await runStories({ known, from, seeds, ...(seconds === undefined ? {} : { seconds }), workers, onProgress });
+  const tally = await runStories({
+    known,
+    from,
+    seeds,
+    ...(seconds === undefined ? {} : { seconds }),
+    workers,
+    onProgress,
+  });
   report(tally, workers);
 }
 
@@ -115,7 +132,11 @@ async function hunt(name: string): Promise<void> {
   });
   const [found] = tally.failures;
   const stories = `${tally.stories} ${tally.stories === 1 ? 'story' : 'stories'}`;
-  say(found === undefined ? `SURVIVED ${name}: ${stories}` : `found  ${name}: seed ${found.seed} after ${stories}, "${found.rule}"`);
+  say(
+    found === undefined
+      ? `SURVIVED ${name}: ${stories}`
+      : `found  ${name}: seed ${found.seed} after ${stories}, "${found.rule}"`,
+  );
   process.exitCode = found === undefined ? 1 : 0;
 }
 
@@ -130,10 +151,15 @@ function report(tally: Tally, workers: number): void {
     const { coverage, ...rest } = tally;
     say(JSON.stringify({ ...rest, coverage: [...coverage].sort() }));
   } else {
-    for (const { seed, rule, text: what } of tally.failures.slice(0, 10)) say(`seed ${seed} broke "${rule}": ${what}\n  npm run sim -- --seed ${seed} --shorten`);
+    for (const { seed, rule, text: what } of tally.failures.slice(0, 10))
+      say(`seed ${seed} broke "${rule}": ${what}\n  npm run sim -- --seed ${seed} --shorten`);
     const days = (tally.virtualMs / 86_400_000).toFixed(1);
-    say(`${tally.contracts} contracts and ${days} days of virtual time; ${tally.coverage.size} pairs of step and fault came up`);
-    say(`${tally.perMinute} stories a minute, ${Math.round(tally.perMinute / workers)} for each of ${workers} processes`);
+    say(
+      `${tally.contracts} contracts and ${days} days of virtual time; ${tally.coverage.size} pairs of step and fault came up`,
+    );
+    say(
+      `${tally.perMinute} stories a minute, ${Math.round(tally.perMinute / workers)} for each of ${workers} processes`,
+    );
     say(`${tally.stories - tally.failures.length} stories passed, ${tally.failures.length} failed`);
   }
   process.exitCode = tally.failures.length === 0 ? 0 : 1;

@@ -24,7 +24,10 @@ export class ModelDisk implements Disk {
   }
 
   async list(directory: string): Promise<string[]> {
-    return [...this.files.keys()].filter((path) => dirname(path) === directory).map((path) => basename(path)).sort();
+    return [...this.files.keys()]
+      .filter((path) => dirname(path) === directory)
+      .map((path) => basename(path))
+      .sort();
   }
 
   async openAppend(path: string): Promise<AppendFile> {

@@ -1,9 +1,10 @@
 import { openSandbox } from '../../provisioners/sandbox/provisioner.ts';
 import { sandboxSettings } from '../../provisioners/sandbox/schema.ts';
+import type { SandboxTransport } from '../../provisioners/sandbox/transport.ts';
 import { cheapSignature } from '../../simulators/platform/verify.ts';
 import { Agent, type AgentSettings } from '../../src/agent/index.ts';
 import type { Guest, SshProbe } from '../../src/guest/index.ts';
-import { Ledger, openLedger } from '../../src/ledger/index.ts';
+import { type Ledger, openLedger } from '../../src/ledger/index.ts';
 import { createBudget } from '../../src/platform/budget.ts';
 import { createPlatformClient } from '../../src/platform/client.ts';
 import type { Transport } from '../../src/platform/transport.ts';
@@ -11,7 +12,6 @@ import type { Clock } from '../../src/ports/clock.ts';
 import type { Disk } from '../../src/ports/disk.ts';
 import type { AgentId, TargetName } from '../../src/ports/ids.ts';
 import type { Log } from '../../src/ports/log.ts';
-import type { SandboxTransport } from '../../provisioners/sandbox/transport.ts';
 import type { ModelDisk } from './model-disk.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -63,7 +63,13 @@ export class AgentProcess {
     const clock = this.#clock();
     const agentId = agentKey as AgentId;
     try {
-      this.ledger = await openLedger({ disk: this.#disk(), directory: '/state/ledger', clock, log, ...(snapshotAfter === undefined ? {} : { snapshotAfter }) });
+      this.ledger = await openLedger({
+        disk: this.#disk(),
+        directory: '/state/ledger',
+        clock,
+        log,
+        ...(snapshotAfter === undefined ? {} : { snapshotAfter }),
+      });
     } catch (error) {
       this.startError = error;
       this.kill();
@@ -93,7 +99,10 @@ export class AgentProcess {
       ledger: this.ledger,
       platform,
       guest: this.#guest(),
-      vault: { seal: (text) => Buffer.from(text).toString('base64'), open: (text) => Buffer.from(text, 'base64').toString() },
+      vault: {
+        seal: (text) => Buffer.from(text).toString('base64'),
+        open: (text) => Buffer.from(text, 'base64').toString(),
+      },
       targets: [{ name: 'sandbox' as TargetName, type: 'sandbox', provisioner }],
       clockSkewMs: () => platform.skew()?.skewMs,
     });

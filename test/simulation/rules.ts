@@ -1,5 +1,5 @@
-import type { Contract } from '../../simulators/platform/state.ts';
 import type { Exchange } from '../../simulators/platform/core.ts';
+import type { Contract } from '../../simulators/platform/state.ts';
 import type { SandboxCore } from '../../simulators/sandbox/core.ts';
 import { callOf, type Host, SSH_KEY, type World } from './world.ts';
 
@@ -77,7 +77,8 @@ export class Rules {
       if (process === undefined || process.agent === undefined || now - bootedAt < SILENCE_MS) continue;
       if (now - this.#beatsTroubledAt < SILENCE_MS) continue;
       const last = this.#beats.get(agentKey) ?? -Infinity;
-      if (now - last > SILENCE_MS) this.blame('heartbeat', `${host.name} has not been heard of for ${Math.round((now - last) / 1000)} s`);
+      if (now - last > SILENCE_MS)
+        this.blame('heartbeat', `${host.name} has not been heard of for ${Math.round((now - last) / 1000)} s`);
     }
   }
 
@@ -92,7 +93,10 @@ export class Rules {
     if (machine.state === 'stopping' && row.status === 'paused') return;
     if (this.#world.time.monotonic() - this.#world.liedAt < NEWS_MS) return this.#sacrifice(contract);
     if (this.#isNews(contract)) return;
-    this.blame('nothing live is harmed', `machine ${machine.id} of contract ${short(contract)} (${row.status}) is ${machine.state}`);
+    this.blame(
+      'nothing live is harmed',
+      `machine ${machine.id} of contract ${short(contract)} (${row.status}) is ${machine.state}`,
+    );
   }
 
   #isHandedOver(row: Contract, machine: string): boolean {
@@ -113,7 +117,10 @@ export class Rules {
     const handedOver = [...this.#world.platform.contracts.values()].filter((row) => LIVE.has(row.status)).length;
     const limit = Math.max(5, 0.2 * handedOver);
     if (sacrificed.size > limit * this.#world.hosts.length) {
-      this.blame('mass action trips the breaker', `${sacrificed.size} of ${handedOver} live machines were ended on a sick platform's word`);
+      this.blame(
+        'mass action trips the breaker',
+        `${sacrificed.size} of ${handedOver} live machines were ended on a sick platform's word`,
+      );
     }
   }
 
@@ -123,9 +130,13 @@ export class Rules {
     const held = lock !== undefined && lock.agent === owner.agentKey && lock.expiresAt > this.#world.time.now();
     const open = row !== undefined && (row.status === 'accepted' || row.status === 'provisioning');
     if (!held && open && !this.#isNews(contract)) {
-      this.blame('creates hold the lock', `${owner.name} makes a machine for ${short(contract)} without holding its lock`);
+      this.blame(
+        'creates hold the lock',
+        `${owner.name} makes a machine for ${short(contract)} without holding its lock`,
+      );
     }
-    if (this.excuses.foreign.has(contract)) this.blame('foreign kinds are left alone', `a machine was made for ${short(contract)}`);
+    if (this.excuses.foreign.has(contract))
+      this.blame('foreign kinds are left alone', `a machine was made for ${short(contract)}`);
   }
 
   #onExchange(request: Exchange['request'], { response: { status }, transport, delayMs }: Exchange['outcome']): void {
@@ -137,8 +148,10 @@ export class Rules {
     }
     if (call !== 'lock' && call !== 'report') return;
     const contract = /[0-9a-f]{64}(?=\/(?:lock|provisioning)$)/.exec(request.path)?.[0] ?? '';
-    if (this.excuses.foreign.has(contract)) this.blame('foreign kinds are left alone', `${call} for ${short(contract)}`);
-    if (call === 'report' && (transport !== 'deliver' || delayMs > 0 || status !== 200)) this.excuses.ambiguous.add(contract);
+    if (this.excuses.foreign.has(contract))
+      this.blame('foreign kinds are left alone', `${call} for ${short(contract)}`);
+    if (call === 'report' && (transport !== 'deliver' || delayMs > 0 || status !== 200))
+      this.excuses.ambiguous.add(contract);
     if (call === 'report') this.#onReport(contract, request.body, key);
   }
 
@@ -149,15 +162,28 @@ export class Rules {
     if (report.status === 'provisioning_failed' && row.status === 'provisioningfailed') {
       const age = this.#world.time.now() - row.createdAt;
       const excused = this.excuses.hopeless.has(contract) || age >= 50 * 60_000;
-      if (!excused) this.blame('only final errors are reported as failed', `${short(contract)} was failed after ${Math.round(age / 1000)} s: ${row.failureReason}`);
+      if (!excused)
+        this.blame(
+          'only final errors are reported as failed',
+          `${short(contract)} was failed after ${Math.round(age / 1000)} s: ${row.failureReason}`,
+        );
     }
-    if (report.status !== 'provisioned' || row.details !== report.instanceDetails || row.completedAt !== this.#world.time.now()) return;
+    if (
+      report.status !== 'provisioned' ||
+      row.details !== report.instanceDetails ||
+      row.completedAt !== this.#world.time.now()
+    )
+      return;
     const machine = this.#world.sandbox.machines.get(JSON.parse(report.instanceDetails ?? '{}').external_id);
     const right = machine?.labels['dc-contract-id'] === contract && machine.labels['dc-agent-id'] === key;
     const excused = this.excuses.lost.has(contract) || this.#isNews(contract);
-    if (!right && !excused) this.blame('what is handed over exists', `${short(contract)} was reported without its machine`);
-    const answers = this.#world.sandbox.sshAt(machine?.sshPort ?? 0)?.ready === true && machine?.authorizedKeys.includes(SSH_KEY) === true;
-    if (right && !answers && !excused) this.blame('what is handed over works', `${short(contract)} was reported before a login works`);
+    if (!right && !excused)
+      this.blame('what is handed over exists', `${short(contract)} was reported without its machine`);
+    const answers =
+      this.#world.sandbox.sshAt(machine?.sshPort ?? 0)?.ready === true &&
+      machine?.authorizedKeys.includes(SSH_KEY) === true;
+    if (right && !answers && !excused)
+      this.blame('what is handed over works', `${short(contract)} was reported before a login works`);
   }
 
   /** Why the world is not at rest yet; empty when it is. */
@@ -171,7 +197,8 @@ export class Rules {
       const contract = machine.labels['dc-contract-id'];
       const ours = this.#world.hosts.some((host) => host.agentKey === machine.labels['dc-agent-id']);
       // What a restored platform has forgotten is kept: not knowing is no reason to destroy anything.
-      if (ours && restoredAt === undefined && !this.#world.platform.contracts.has(contract ?? '')) found.push(`machine ${machine.id} is of no contract`);
+      if (ours && restoredAt === undefined && !this.#world.platform.contracts.has(contract ?? ''))
+        found.push(`machine ${machine.id} is of no contract`);
     }
     for (const host of this.#world.hosts) found.push(...this.#unsettledHost(host));
     return found;
@@ -188,7 +215,8 @@ export class Rules {
     const live = OPEN.has(row.status) && row.endAt > now;
     if (!live) {
       const told = row.status !== 'cancelled' || row.details === undefined || row.terminatedAt !== undefined;
-      if (!told && !lost.has(row.id) && !sacrificed.has(row.id) && restoredAt === undefined) found.push(`${name}: the platform was not told that its machine is gone`);
+      if (!told && !lost.has(row.id) && !sacrificed.has(row.id) && restoredAt === undefined)
+        found.push(`${name}: the platform was not told that its machine is gone`);
       if (machines.length > 0) found.push(`${name} is over and has machines ${machines.join(', ')}`);
       return found;
     }
@@ -207,11 +235,14 @@ export class Rules {
     if (machine === undefined) return [`${short(row.id)} has no machine ${id}`];
     const found: string[] = [];
     const details = JSON.parse(row.details ?? '{}');
-    if (details.external_id !== id) found.push(`${short(row.id)}: the tenant was told of machine ${details.external_id}, not ${id}`);
-    if (details.ssh_port !== machine.sshPort) found.push(`${short(row.id)}: the tenant was told of port ${details.ssh_port}, not ${machine.sshPort}`);
+    if (details.external_id !== id)
+      found.push(`${short(row.id)}: the tenant was told of machine ${details.external_id}, not ${id}`);
+    if (details.ssh_port !== machine.sshPort)
+      found.push(`${short(row.id)}: the tenant was told of port ${details.ssh_port}, not ${machine.sshPort}`);
     const wanted = row.status === 'paused' ? 'stopped' : 'running';
     if (machine.state !== wanted) found.push(`${short(row.id)} (${row.status}): its machine is ${machine.state}`);
-    if (!machine.authorizedKeys.includes(SSH_KEY)) found.push(`${short(row.id)}: its machine does not accept the tenant's key`);
+    if (!machine.authorizedKeys.includes(SSH_KEY))
+      found.push(`${short(row.id)}: its machine does not accept the tenant's key`);
     return found;
   }
 
@@ -226,15 +257,18 @@ export class Rules {
       if (row === undefined && this.excuses.restoredAt !== undefined) continue;
       const live = row !== undefined && OPEN.has(row.status) && row.endAt > this.#world.time.now();
       const name = `${host.name}: the record of ${short(record.contract)}`;
-      if (!live) found.push(`${name} is still open (${record.goal}${record.reason === undefined ? '' : ` ${record.reason}`})`);
-      else if (record.running !== undefined && !this.excuses.lost.has(record.contract)) found.push(`${name} is in the middle of ${record.running.step}`);
+      if (!live)
+        found.push(`${name} is still open (${record.goal}${record.reason === undefined ? '' : ` ${record.reason}`})`);
+      else if (record.running !== undefined && !this.excuses.lost.has(record.contract))
+        found.push(`${name} is in the middle of ${record.running.step}`);
       if (record.sealedPassword !== undefined) found.push(`${name} still owes a password`);
     }
     for (const machine of this.#world.sandbox.machines.values()) {
       const contract = machine.labels['dc-contract-id'];
       if (machine.labels['dc-agent-id'] !== agentKey || contract === undefined) continue;
       const record = [...process.ledger.records.values()].find((one) => one.contract === contract);
-      if (record === undefined || record.closedAt !== undefined) found.push(`${host.name} has machine ${machine.id} without an open record`);
+      if (record === undefined || record.closedAt !== undefined)
+        found.push(`${host.name} has machine ${machine.id} without an open record`);
     }
     return found;
   }

@@ -3,24 +3,58 @@ import type { Fault as BackendFault } from '../../simulators/sandbox/faults.ts';
 import { SeededRandom } from './seeded-random.ts';
 
 /** The calls to the platform that faults are aimed at. */
-export const PLATFORM_CALLS = ['heartbeat', 'work-list', 'lock', 'unlock', 'report', 'terminated', 'reconcile', 'health', 'credential'] as const;
+export const PLATFORM_CALLS = [
+  'heartbeat',
+  'work-list',
+  'lock',
+  'unlock',
+  'report',
+  'terminated',
+  'reconcile',
+  'health',
+  'credential',
+] as const;
 export type PlatformCall = (typeof PLATFORM_CALLS)[number];
 
 export type BackendCall = 'create' | 'list' | 'get' | 'configure' | 'start' | 'stop' | 'delete' | 'inventory';
 
 /** One thing that happens to the world. Contracts are named by the order in which the story rents them. */
 export type Action =
-  | { readonly kind: 'rent'; readonly name: number; readonly hours: number; readonly what: 'ours' | 'foreign-type' | 'bad-key' }
+  | {
+      readonly kind: 'rent';
+      readonly name: number;
+      readonly hours: number;
+      readonly what: 'ours' | 'foreign-type' | 'bad-key';
+    }
   | { readonly kind: 'cancel' | 'extend' | 'pause' | 'resume' | 'lose-dispute' | 'expire'; readonly name: number }
   | { readonly kind: 'rotate-key' | 'reset-password'; readonly name: number }
   | { readonly kind: 'power-off' | 'lose-machine' | 'id-to-stranger'; readonly name: number }
-  | { readonly kind: 'crash'; readonly host: number; readonly calls: number; readonly when: 'before' | 'after'; readonly power: boolean; readonly downMs: number }
+  | {
+      readonly kind: 'crash';
+      readonly host: number;
+      readonly calls: number;
+      readonly when: 'before' | 'after';
+      readonly power: boolean;
+      readonly downMs: number;
+    }
   | { readonly kind: 'stop'; readonly host: number; readonly graceMs: number; readonly downMs: number }
   | { readonly kind: 'drain'; readonly host: number; readonly forMs: number }
   | { readonly kind: 'clock-jump'; readonly host: number; readonly byMs: number; readonly forMs: number }
   | { readonly kind: 'disk-full'; readonly host: number; readonly forMs: number }
-  | { readonly kind: 'platform-fault'; readonly call: PlatformCall; readonly skip: number; readonly times: number; readonly fault: PlatformFault }
-  | { readonly kind: 'backend-fault'; readonly call: BackendCall; readonly skip: number; readonly times: number; readonly fault: BackendFault }
+  | {
+      readonly kind: 'platform-fault';
+      readonly call: PlatformCall;
+      readonly skip: number;
+      readonly times: number;
+      readonly fault: PlatformFault;
+    }
+  | {
+      readonly kind: 'backend-fault';
+      readonly call: BackendCall;
+      readonly skip: number;
+      readonly times: number;
+      readonly fault: BackendFault;
+    }
   | { readonly kind: 'platform-outage' | 'backend-outage'; readonly forMs: number }
   | { readonly kind: 'platform-lies'; readonly forMs: number }
   | { readonly kind: 'platform-backup' | 'platform-restore' }
@@ -93,18 +127,37 @@ function scenesOf(random: SeededRandom, { lengthMs, hosts }: { lengthMs: number;
   if (crowd) scenes.push({ at: lengthMs * 0.6, action: { kind: 'platform-lies', forMs: 8 * MINUTE } });
   if (random.chance(0.15)) {
     const at = sometime();
-    scenes.push({ at, action: { kind: 'platform-backup' } }, { at: at + random.below(lengthMs - at), action: { kind: 'platform-restore' } });
+    scenes.push(
+      { at, action: { kind: 'platform-backup' } },
+      { at: at + random.below(lengthMs - at), action: { kind: 'platform-restore' } },
+    );
   }
+  if (random.chance(0.12)) scenes.push(...lostAndUnseen(random, firstHalf()));
   if (random.chance(0.4)) scenes.push({ at: 0, action: { kind: 'foreign-machine' } });
   return scenes.sort((a, b) => a.at - b.at);
+}
+
+/** A machine is made, its answer is lost, and the backend cannot show it for a while. */
+function lostAndUnseen(random: SeededRandom, at: number): Scene[] {
+  const lost: Action = { kind: 'backend-fault', call: 'create', skip: 0, times: 1, fault: { kind: random.pick(['drop-after', 'truncate', 'hang']) } };
+  const unseen: Action = { kind: 'backend-fault', call: 'list', skip: 0, times: 2 + random.below(6), fault: { kind: 'list-partial' } };
+  return [{ at, action: lost }, { at: at + random.below(5_000), action: unseen }];
 }
 
 function life(random: SeededRandom, name: number): Action[] {
   const dice = random.below(20);
   if (dice < 6) return [{ kind: 'cancel', name }];
   if (dice < 8) return [{ kind: 'pause', name }];
-  if (dice < 10) return [{ kind: 'pause', name }, { kind: 'resume', name }];
-  if (dice === 10) return [{ kind: 'pause', name }, { kind: 'lose-dispute', name }];
+  if (dice < 10)
+    return [
+      { kind: 'pause', name },
+      { kind: 'resume', name },
+    ];
+  if (dice === 10)
+    return [
+      { kind: 'pause', name },
+      { kind: 'lose-dispute', name },
+    ];
   if (dice === 11) return [{ kind: 'expire', name }];
   if (dice === 12) return [{ kind: 'extend', name }];
   if (dice === 13) return [{ kind: random.pick(['rotate-key', 'reset-password'] as const), name }];
@@ -126,18 +179,37 @@ function trouble(random: SeededRandom, hosts: number): Action {
       downMs: random.pick([500, 5_000, 60_000, 400_000]),
     };
   }
-  if (dice < 7) return { kind: 'stop', host, graceMs: random.pick([0, 5_000, 60_000]), downMs: random.pick([1_000, 30_000]) };
+  if (dice < 7)
+    return { kind: 'stop', host, graceMs: random.pick([0, 5_000, 60_000]), downMs: random.pick([1_000, 30_000]) };
   if (dice < 8) return { kind: 'drain', host, forMs: random.below(5 * MINUTE) };
   if (dice < 9) {
-    return { kind: 'clock-jump', host, byMs: (random.chance(0.5) ? 1 : -1) * random.pick([2_000, 200_000, 4_000_000]), forMs: random.below(4 * MINUTE) };
+    return {
+      kind: 'clock-jump',
+      host,
+      byMs: (random.chance(0.5) ? 1 : -1) * random.pick([2_000, 200_000, 4_000_000]),
+      forMs: random.below(4 * MINUTE),
+    };
   }
   if (dice < 10) return { kind: 'disk-full', host, forMs: random.below(2 * MINUTE) };
-  if (dice < 11) return { kind: random.pick(['platform-outage', 'backend-outage'] as const), forMs: random.below(6 * MINUTE) };
+  if (dice < 11)
+    return { kind: random.pick(['platform-outage', 'backend-outage'] as const), forMs: random.below(6 * MINUTE) };
   const skip = random.below(6);
   const times = 1 + random.below(4);
   const platformCall = random.pick(PLATFORM_CALLS);
-  if (dice < 16) return { kind: 'platform-fault', call: platformCall, skip, times, fault: platformFault(random, platformCall) };
-  const call = random.pick(['create', 'create', 'list', 'get', 'configure', 'start', 'stop', 'delete', 'delete', 'inventory'] as const);
+  if (dice < 16)
+    return { kind: 'platform-fault', call: platformCall, skip, times, fault: platformFault(random, platformCall) };
+  const call = random.pick([
+    'create',
+    'create',
+    'list',
+    'get',
+    'configure',
+    'start',
+    'stop',
+    'delete',
+    'delete',
+    'inventory',
+  ] as const);
   return { kind: 'backend-fault', call, skip, times, fault: backendFault(random, call) };
 }
 
@@ -172,7 +244,11 @@ export function backendFault(random: SeededRandom, call: string): BackendFault {
     () => ({ kind: 'status', status: random.pick([500, 503, 429] as const), retryAfterSeconds: 1 + random.below(20) }),
   ];
   const own: Readonly<Record<string, (() => BackendFault)[]>> = {
-    create: [() => ({ kind: 'no-capacity' }), () => ({ kind: 'half-create' }), () => ({ kind: 'slow-create', ms: random.below(200_000) })],
+    create: [
+      () => ({ kind: 'no-capacity' }),
+      () => ({ kind: 'half-create' }),
+      () => ({ kind: 'slow-create', ms: random.below(200_000) }),
+    ],
     list: [() => ({ kind: random.pick(['list-partial', 'list-empty', 'list-stale'] as const) })],
     start: [() => ({ kind: 'ignore' })],
     stop: [() => ({ kind: 'ignore' })],

@@ -68,7 +68,10 @@ class Performance {
   async play(): Promise<Outcome> {
     const world = this.#world;
     const onRejection = (error: unknown): void =>
-      this.#rules.blame('nothing is thrown into the void', error instanceof Error ? (error.stack ?? error.message) : String(error));
+      this.#rules.blame(
+        'nothing is thrown into the void',
+        error instanceof Error ? (error.stack ?? error.message) : String(error),
+      );
     process.on('unhandledRejection', onRejection);
     try {
       for (let index = 0; index < this.#story.hosts; index++) world.boot(world.addHost());
@@ -81,7 +84,12 @@ class Performance {
     } finally {
       process.off('unhandledRejection', onRejection);
     }
-    return { violations: this.#rules.violations, coverage: this.#coverage, contracts: this.#contracts.size, virtualMs: world.time.monotonic() };
+    return {
+      violations: this.#rules.violations,
+      coverage: this.#coverage,
+      contracts: this.#contracts.size,
+      virtualMs: world.time.monotonic(),
+    };
   }
 
   async #runUntil(at: number): Promise<void> {
@@ -104,7 +112,9 @@ class Performance {
     const end = world.time.monotonic() + SETTLE_MS;
     while (world.time.monotonic() < end && this.#rules.violations.length === 0) {
       await world.time.advance(CHECK_EVERY_MS);
-      for (const host of world.hosts) if (host.process?.agent?.phase === 'draining' || host.process?.agent?.phase === 'drained') host.process.agent.resume();
+      for (const host of world.hosts)
+        if (host.process?.agent?.phase === 'draining' || host.process?.agent?.phase === 'drained')
+          host.process.agent.resume();
       this.#rules.check();
       if (this.#rules.unsettled().length > 0) continue;
       await world.time.advance(3 * this.#story.reconcileIntervalMs);
@@ -117,7 +127,8 @@ class Performance {
   #strangersAreWell(): void {
     for (const [id, state] of this.#strangers) {
       const machine = this.#world.sandbox.machines.get(id);
-      if (machine?.state !== state) this.#rules.blame('only our own', `somebody else's machine ${id} is ${machine?.state ?? 'gone'}`);
+      if (machine?.state !== state)
+        this.#rules.blame('only our own', `somebody else's machine ${id} is ${machine?.state ?? 'gone'}`);
     }
   }
 
@@ -155,7 +166,12 @@ class Performance {
       case 'stop':
         return this.#stop(action);
       case 'drain':
-        return this.#during(action.host, action.forMs, (host) => host.process?.agent?.drain(), (host) => host.process?.agent?.resume());
+        return this.#during(
+          action.host,
+          action.forMs,
+          (host) => host.process?.agent?.drain(),
+          (host) => host.process?.agent?.resume(),
+        );
       case 'clock-jump':
         this.#rules.troubleBeats();
         return this.#during(
@@ -168,11 +184,21 @@ class Performance {
           },
         );
       case 'disk-full':
-        return this.#during(action.host, action.forMs, (host) => void (host.disk.failure = new Error('ENOSPC: no space left on device')), (host) => void (host.disk.failure = undefined));
+        return this.#during(
+          action.host,
+          action.forMs,
+          (host) => void (host.disk.failure = new Error('ENOSPC: no space left on device')),
+          (host) => void (host.disk.failure = undefined),
+        );
       case 'platform-fault':
         return this.#world.addPlatformFault(action.call, action.fault, action.skip, action.times);
       case 'backend-fault':
-        this.#world.sandbox.faults.add({ call: action.call, fault: action.fault, skip: action.skip, times: action.times });
+        this.#world.sandbox.faults.add({
+          call: action.call,
+          fault: action.fault,
+          skip: action.skip,
+          times: action.times,
+        });
         return;
       case 'platform-outage':
         this.#world.platformReachable = false;
@@ -208,7 +234,10 @@ class Performance {
   }
 
   /** What the platform itself would refuse now does not happen: stories are cut and shuffled, and stay possible. */
-  #change(kind: 'cancel' | 'extend' | 'pause' | 'resume' | 'lose-dispute' | 'expire' | 'rotate-key' | 'reset-password', name: number): void {
+  #change(
+    kind: 'cancel' | 'extend' | 'pause' | 'resume' | 'lose-dispute' | 'expire' | 'rotate-key' | 'reset-password',
+    name: number,
+  ): void {
     const { admin, contracts } = this.#world.platform;
     const id = this.#contracts.get(name);
     if (id === undefined || !contracts.has(id)) return;

@@ -4,5 +4,7 @@ import { play } from './tell.ts';
 
 /** A worker thread's side of the crew: a seed comes in, what came of its story goes out. */
 parentPort?.on('message', (seed: number) => {
-  void play(tell(seed)).then(({ coverage, ...rest }) => parentPort?.postMessage({ seed, ...rest, coverage: [...coverage] }));
+  void play(tell(seed)).then(({ coverage, ...rest }) =>
+    parentPort?.postMessage({ seed, ...rest, coverage: [...coverage] }),
+  );
 });

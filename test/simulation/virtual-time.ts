@@ -21,6 +21,11 @@ export class VirtualTime implements Clock {
     return this.#start + this.#elapsed;
   }
 
+  /** Timers that are still to fire. */
+  get pending(): number {
+    return this.#heap.filter((timer) => timer.fn !== undefined).length;
+  }
+
   monotonic(): number {
     return this.#elapsed;
   }

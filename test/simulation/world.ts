@@ -128,7 +128,16 @@ export class World {
     const { key } = admin.keyPair();
     admin.register(admin.token(this.#pool), key);
     const index = this.hosts.length;
-    const host: Host = { name, index, agentKey: key, disk: new ModelDisk(), process: undefined, bootedAt: 0, wallOffset: 0, death: undefined };
+    const host: Host = {
+      name,
+      index,
+      agentKey: key,
+      disk: new ModelDisk(),
+      process: undefined,
+      bootedAt: 0,
+      wallOffset: 0,
+      death: undefined,
+    };
     this.hosts.push(host);
     return host;
   }
@@ -245,13 +254,15 @@ export class World {
         const before = this.sandbox.faults.pending;
         const answer = this.sandbox.handle(request);
         const struck = this.sandbox.faults.pending < before || answer.delivery !== 'answer' || answer.delayMs > 0;
-        if (struck) this.onFault(host, `backend:${answer.delivery === 'answer' ? `${answer.status}` : answer.delivery}`);
+        if (struck)
+          this.onFault(host, `backend:${answer.delivery === 'answer' ? `${answer.status}` : answer.delivery}`);
         return answer;
       },
     };
     const transport = inProcessSandbox(core, { clock: this.time, latencyMs });
     return (request) => {
-      if (request.method === 'POST' && request.path === '/machines') this.onCreate(host, JSON.parse(request.body ?? '{}').labels?.['dc-contract-id']);
+      if (request.method === 'POST' && request.path === '/machines')
+        this.onCreate(host, JSON.parse(request.body ?? '{}').labels?.['dc-contract-id']);
       return transport(request);
     };
   }
@@ -293,7 +304,11 @@ function lying(admission: Admission, about: (contract: string) => boolean): Admi
       envelope.data.keep = keep.filter((one: { contractId: string }) => !about(one.contractId));
       envelope.data.terminate = [
         ...terminate,
-        ...doomed.map((one: { externalId: string; contractId: string }) => ({ externalId: one.externalId, contractId: one.contractId, reason: 'cancelled' })),
+        ...doomed.map((one: { externalId: string; contractId: string }) => ({
+          externalId: one.externalId,
+          contractId: one.contractId,
+          reason: 'cancelled',
+        })),
       ];
       return { ...outcome, response: { ...outcome.response, body: JSON.stringify(envelope) } };
     },

@@ -37,3 +37,34 @@ export const devSandboxCommand: Command = {
   exits: [EXIT.failed],
   load: async () => (await import('../handlers/dev.ts')).sandbox,
 };
+
+export const devDemoCommand: Command = {
+  name: 'dev demo',
+  summary: 'show a contract become a machine, and end',
+  description:
+    'Starts a simulated platform and the real agent as a process of its own, registers it with a one-time token, rents with a ' +
+    'fresh SSH key, shows what the agent does as it does it, logs in, cancels, shows that the machine is gone, and ends with a ' +
+    'table of where the time went. Machines are containers where a Docker engine answers ($DOCKER_HOST, else ' +
+    '/var/run/docker.sock), else simulated ones that say so. All files are in a temporary directory. At the end, also after ' +
+    'Ctrl-C or a failure, processes, containers, the network and the files are removed; only the log of an agent with which ' +
+    'something went wrong is kept, and a machine image that had to be built.',
+  options: [
+    {
+      flags: '--backend <type>',
+      description: 'docker or sandbox; Docker where it can be used, else sandbox, when absent',
+    },
+    { flags: '--contracts <number>', description: 'how many to rent at once, 1 to 100', default: '1' },
+    { flags: '--keep', description: 'stay up until Ctrl-C, and print how to log in, look around and end it' },
+    {
+      flags: '--json',
+      description: 'print the figures and what each login saw as JSON; the story goes to standard error',
+    },
+  ],
+  examples: [
+    { line: 'dc-agent dev demo', explains: 'One contract, from its rental to the end, in a few seconds.' },
+    { line: 'dc-agent dev demo --backend sandbox --contracts 20', explains: 'Twenty at once, without Docker.' },
+    { line: 'dc-agent dev demo --keep', explains: 'A running agent and a machine, to look around in.' },
+  ],
+  exits: [EXIT.failed],
+  load: async () => (await import('../handlers/demo.ts')).demo,
+};

@@ -1,8 +1,5 @@
 import { builtinPlugins, plannedPlugins } from '../../../provisioners/index.ts';
-import { type ConfigReport, configCheck } from '../../config/command.ts';
-import { configExplain } from '../../config/explain.ts';
-import { configSchema } from '../../config/json-schema.ts';
-import type { LoadOptions } from '../../config/load.ts';
+import { type ConfigReport, configCheck, configExplain, configSchema, type LoadOptions } from '../../config/index.ts';
 import { type Args, flag, type Handler } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';

@@ -1,4 +1,5 @@
 import ssh2 from 'ssh2';
+import { keyPair } from '../../../simulators/sandbox/key-pair.ts';
 
 export interface Door {
   readonly host: string;
@@ -30,8 +31,8 @@ export function login({ host, port }: Door, privateKey: string, command: string)
   });
 }
 
-/** A fresh key as `ssh-keygen` makes them. */
+/** A fresh key, and its public half as `ssh-keygen` would print it. */
 export function makeKey(comment = 'tenant'): { readonly publicKey: string; readonly privateKey: string } {
-  const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment });
-  return { publicKey: pair.public, privateKey: pair.private };
+  const pair = keyPair(ssh2);
+  return { publicKey: `${pair.public} ${comment}`, privateKey: pair.private };
 }

@@ -21,6 +21,7 @@ export interface World<B extends Backend> {
 
 export async function openWorld<B extends Backend>(
   makeBackend: (home: string, pulse: Pulse) => Promise<B>,
+  patienceMs = 50_000,
 ): Promise<World<B>> {
   const undo: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
@@ -31,7 +32,7 @@ export async function openWorld<B extends Backend>(
     undo.push(() => rm(home, { recursive: true, force: true }));
     const built: Built = await buildProgram();
     undo.push(built.remove);
-    const pulse = new Pulse();
+    const pulse = new Pulse(patienceMs);
     const market = new Market(pulse);
     await market.open();
     undo.push(() => market.shut());

@@ -4,9 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { MUTANTS } from '../test/simulation/mutants.mjs';
+import { MUTANTS } from './mutants.mjs';
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const out = resolve(root, '.tmp');
 const args = process.argv.slice(2);
 
@@ -22,7 +22,7 @@ async function mutants(names) {
     await bundle({ [`mutant-${index}`]: 'test/simulation/teller.ts' }, [mutation(mutant)]);
     const teller = resolve(out, `mutant-${index}.mjs`);
     const known = mutant.seed === undefined ? [] : ['--known', String(mutant.seed)];
-    const code = await run(['--hunt', mutant.name, '--teller', teller, '--seeds', '4000', '--from', '1', ...known]);
+    const code = await run(['--hunt', mutant.name, '--teller', teller, '--seeds', '1500', '--from', '1', ...known]);
     if (code !== 0) survivors++;
   }
   console.log(`${chosen.length - survivors} mutants found, ${survivors} survived`);
@@ -63,7 +63,9 @@ function mutation({ name, file, find, replace }) {
 
 function run(given) {
   return new Promise((done) => {
-    const child = spawn(process.execPath, ['--enable-source-maps', resolve(out, 'sim.mjs'), ...given], { stdio: 'inherit' });
+    const child = spawn(process.execPath, ['--enable-source-maps', resolve(out, 'sim.mjs'), ...given], {
+      stdio: 'inherit',
+    });
     child.on('close', (code) => done(code ?? 1));
   });
 }
