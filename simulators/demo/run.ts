@@ -8,7 +8,7 @@ import { openMarket } from './market.ts';
 import type { DemoInput } from './options.ts';
 import type { DemoReport } from './report.ts';
 import { tellStory } from './story.ts';
-import { Trouble } from './trouble.ts';
+import { Interrupted, Trouble } from './trouble.ts';
 import { Undo } from './undo.ts';
 
 /**
@@ -65,7 +65,7 @@ async function afterFailure(error: unknown, undo: Undo, { log }: Rescue): Promis
   const known = error instanceof DemoFailure ? error : undefined;
   const details = [...(known?.details ?? [])];
   let next = known?.next;
-  if (log !== undefined) {
+  if (log !== undefined && !(error instanceof Interrupted)) {
     const kept = `${log.slice(0, log.lastIndexOf('/'))}-agent.log`;
     await copyFile(log, kept);
     await chmod(kept, 0o600);

@@ -2,6 +2,9 @@ import { setMaxListeners } from 'node:events';
 import { systemClock } from '../../src/ports/clock.ts';
 import { DemoFailure } from './failure.ts';
 
+/** Whoever watches did not want to see the rest. */
+export class Interrupted extends DemoFailure {}
+
 /** Whatever keeps the story from going on: an interruption, an agent that ended, a contract that failed, patience that ran out. */
 export class Trouble {
   readonly #controller = new AbortController();
@@ -23,7 +26,7 @@ export class Trouble {
 
   /** Returns how to make the signal mean nothing again. */
   interruptedBy(signal: AbortSignal): () => void {
-    const raise = (): void => this.raise(new DemoFailure('interrupted'));
+    const raise = (): void => this.raise(new Interrupted('interrupted'));
     if (signal.aborted) raise();
     signal.addEventListener('abort', raise, { once: true });
     return () => signal.removeEventListener('abort', raise);

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { ContractRecord } from '../lifecycle/index.ts';
 import { type HeartbeatAnswer, PlatformError } from '../platform/api.ts';
+import type { Cancel } from '../ports/clock.ts';
 import type { ContractId } from '../ports/ids.ts';
 import { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps } from './deps.ts';
@@ -17,6 +18,7 @@ import { Worker } from './worker.ts';
 
 /** A verdict of the platform that is older than so many cycles may have been taken back. */
 const FRESH_CYCLES = 3;
+const DISK_LOOK_MS = 1_000;
 
 /** Longer than any wait of a lane, its longest back-off and its time limits together. */
 const STANDSTILL_MS = 30 * 60_000;
@@ -142,13 +144,39 @@ export class Agent {
     const force = new AbortController();
     // One listener for each worker is no leak.
     setMaxListeners(0, force.signal);
-    const cancel = this.deps.clock.after(graceMs, () => force.abort(reason));
+    const waiver = this.#diskWaiver();
+    const cancel = this.deps.clock.after(graceMs, () => {
+      force.abort(reason);
+      waiver.look();
+    });
     await Promise.all([
-      ...Object.values(this.#loops).map((loop) => loop.stop(reason)),
-      ...[...this.#workers.values()].map((worker) => worker.stop(force.signal)),
+      ...Object.values(this.#loops).map((loop) => Promise.race([loop.stop(reason), waiver.given])),
+      ...[...this.#workers.values()].map((worker) => worker.stop(force.signal, waiver.given)),
     ]);
     cancel();
-    for (const { provisioner } of this.targets) await provisioner.close?.();
+    waiver.cancel();
+    await Promise.all(this.targets.map((target) => target.provisioner.close?.()));
+  }
+
+  /**
+   * What was interrupted still wants to write that down, and waits for as long as the disk refuses. Nobody waits for that: the
+   * next start finds an intent without outcome, and looks.
+   */
+  #diskWaiver(): { readonly given: Promise<void>; look(): void; cancel(): void } {
+    const { clock, ledger, log } = this.deps;
+    let cancel: Cancel = () => {};
+    let give = (): void => {};
+    const given = new Promise<void>((resolve) => {
+      give = resolve;
+    });
+    const look = (): void => {
+      cancel = clock.after(DISK_LOOK_MS, () => {
+        if (ledger.writeProblem === undefined) return look();
+        log.error({ problem: ledger.writeProblem }, 'stopping without the last ledger entries: the disk refuses them');
+        give();
+      });
+    };
+    return { given, look, cancel: () => cancel() };
   }
 
   *#openRecords(): Iterable<ContractRecord> {

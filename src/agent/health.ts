@@ -99,10 +99,7 @@ function mostUrgent(
 }
 
 /** The state of a machine as far as it is known. A machine that is off is not up, whoever switched it off. */
-export function assess(worker: {
-  readonly record: ContractRecord;
-  readonly target: Target;
-}): Assessment {
+export function assess(worker: { readonly record: ContractRecord; readonly target: Target }): Assessment {
   const { record, target } = worker;
   const instance = target.seenOf(record);
   if (record.goal === 'stop') return { status: 'unhealthy', details: 'stopped: the contract is paused' };

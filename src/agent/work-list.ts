@@ -108,7 +108,11 @@ export class WorkList {
     if ('refused' in read) return this.#decline(contract, read.refused, true);
     const promised = promisedBy(target);
     if (read.order.postProvisionScript !== undefined && target.provisioner.capabilities.recipes !== true) {
-      return this.#decline(contract, `the offering has a post-provision script, and target ${target.name} cannot run one`, true);
+      return this.#decline(
+        contract,
+        `the offering has a post-provision script, and target ${target.name} cannot run one`,
+        true,
+      );
     }
     const fit = target.admits(read.order, promised, deps.settings.memoryHeadroomMb);
     if (!fit.fits) return this.#decline(contract, fit.why, false);

@@ -43,6 +43,7 @@ export class Worker {
   #running: Promise<void> | undefined;
   #again = false;
   #timer: Cancel | undefined;
+  #cancelDeadline: Cancel | undefined;
   #stopping = false;
   #step: { readonly step: Step; readonly controller: AbortController } | undefined;
   #power: SeenPower | undefined;
@@ -147,15 +148,19 @@ export class Worker {
     return this.#power;
   }
 
-  /** Begins nothing more; resolves when the running step has ended. `force` ends it: it is parked and resumed by the next start. */
-  async stop(force: AbortSignal): Promise<void> {
+  /**
+   * Begins nothing more; resolves when the running step has ended, or with `waiver`. `force` ends it: it is parked and resumed by
+   * the next start.
+   */
+  async stop(force: AbortSignal, waiver: Promise<void>): Promise<void> {
     this.#stopping = true;
     this.#timer?.();
     const onForce = (): void => this.#step?.controller.abort(new Parked('the agent is stopping'));
     if (force.aborted) onForce();
     force.addEventListener('abort', onForce, { once: true });
-    await this.#running;
+    await Promise.race([this.#running, waiver]);
     force.removeEventListener('abort', onForce);
+    this.#cancelDeadline?.();
     this.#lock.stop();
     this.#freeLane();
   }
@@ -249,7 +254,7 @@ export class Worker {
     await deps.ledger.append(this.contract, { type: 'intent', step, attempt });
     this.#log.debug({ step, attempt, why }, 'step begins');
     const beganAt = deps.clock.monotonic();
-    const cancelDeadline = this.#deadline(step);
+    this.#cancelDeadline = this.#deadline(step);
     this.#lock.watch(this.record.goal === 'deliver' && step !== 'claim');
     try {
       const events = await perform(step, {
@@ -269,7 +274,7 @@ export class Worker {
       await this.#outcome(step, [event], beganAt);
       this.#log.warn({ step, attempt, kind: event.kind, error }, 'step failed');
     } finally {
-      cancelDeadline?.();
+      this.#cancelDeadline?.();
       this.#lock.watch(false);
     }
   }
@@ -281,7 +286,8 @@ export class Worker {
       ? []
       : [{ type: 'failed', step, kind: 'parked', text: 'overtaken by what the platform says' }];
     const safe = this.#options.deps.ledger.append(this.contract, ...events, ...overtaken);
-    if (events.some((event) => event.type === 'done' && event.step === step)) this.#log.info({ step, ms: Math.round(this.#options.deps.clock.monotonic() - beganAt) }, 'step done');
+    if (events.some((event) => event.type === 'done' && event.step === step))
+      this.#log.info({ step, ms: Math.round(this.#options.deps.clock.monotonic() - beganAt) }, 'step done');
     // The next intent waits for it; only a step whose repetition costs something waits here.
     if (step === 'create' || step === 'destroy' || step === 'deliver') await safe;
   }

@@ -14,14 +14,15 @@ function judge(text: string): readonly ConfigProblem[] {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const lines = text.split('\n');
-    expect(error.problems.length).toBeGreaterThan(0);
-    for (const { line, column } of error.problems) {
-      expect(line).toBeGreaterThan(0);
-      expect(line).toBeLessThanOrEqual(lines.length);
-      expect(column).toBeLessThanOrEqual((lines[line - 1]?.length ?? 0) + 1);
-    }
+    expect(error.problems).not.toEqual([]);
+    expect(error.problems.filter((problem) => !isInside(problem, lines))).toEqual([]);
     return error.problems;
   }
+}
+
+function isInside({ line, column }: ConfigProblem, lines: readonly string[]): boolean {
+  const text = lines[line - 1];
+  return text !== undefined && column >= 1 && column <= text.length + 1;
 }
 
 const builtins = ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', 'valueOf', '__defineGetter__'];
@@ -53,7 +54,7 @@ test('whatever a document holds, it is accepted or refused with places, and nobo
     fc.property(tableOf(tree), (content) => {
       judge(stringify(content));
     }),
-    { numRuns: 1500 },
+    { numRuns: 1000 },
   );
   expect(Object.getOwnPropertyNames(Object.prototype)).toEqual(before);
   expect({}).not.toHaveProperty('polluted');
@@ -83,7 +84,7 @@ test('a valid file with a piece of rubbish anywhere is accepted or refused with 
     fc.property(fc.nat(MINIMAL.length), fc.nat(8), rubbish, (at, cut, piece) => {
       judge(MINIMAL.slice(0, at) + piece + MINIMAL.slice(at + cut));
     }),
-    { numRuns: 3000 },
+    { numRuns: 2000 },
   );
 });
 

@@ -202,6 +202,13 @@ test.each<[what: string, make: () => string, complaint: string]>([
   expect(refusal(() => loadConfig(path, options)).message).toBe(`${path}: ${complaint}`);
 });
 
+test.skipIf(process.getuid?.() === 0)('a configuration that this user may not read says who may', () => {
+  const path = file('closed.toml', MINIMAL, 0o000);
+  expect(refusal(() => loadConfig(path, options)).message).toBe(
+    `${path}: cannot be opened (EACCES); run the command as the user of the service, or as root`,
+  );
+});
+
 test('bytes that are not UTF-8 are told with their place', () => {
   const latin = Buffer.from(`${MINIMAL}# müßig\n`, 'latin1');
   const path = file('latin.toml', latin);

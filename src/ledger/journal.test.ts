@@ -156,9 +156,8 @@ describe('a disk that refuses', () => {
   });
 
   it('tells a problem that is no Error too', async () => {
-    const odd = watched(disk, () => {
-      throw 'odd' as unknown;
-    });
+    const problem: unknown = 'odd';
+    const odd = watched(disk, () => Promise.reject(problem));
     const broken = new Journal(odd, time, silentLog, PATH, 0);
     void broken.append('one\n');
     await time.advance(5_000);

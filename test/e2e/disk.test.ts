@@ -65,7 +65,7 @@ describe.skipIf(skipped !== undefined)(`the state directory fails${skipped ? ` (
     expect(harm).toEqual([]);
   });
 
-  test('full at the end: a signal still ends the agent, and the next one goes on', async () => {
+  test('full at the end: a signal still ends the agent, and the next one goes on', { timeout: 120_000 }, async () => {
     const { market, pulse } = world;
     disk.fillUp();
     for (let n = 0; n < ENOUGH_TO_FILL_A_PAGE; n++) market.rent(stall.offering);

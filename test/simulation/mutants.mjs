@@ -18,12 +18,6 @@ export const MUTANTS = [
     replace: 'const mayExist = false;',
   },
   {
-    name: 'believes an incomplete list',
-    file: 'provisioners/sandbox/find.ts',
-    find: 'if (!complete) {',
-    replace: 'if (!complete && false) {',
-  },
-  {
     name: 'takes any refusal of a read for absence',
     file: 'provisioners/sandbox/client.ts',
     find: "if (response.status === 404 && refusalCode(response) === 'no_such_machine') return undefined;",
