@@ -1,5 +1,5 @@
 import type { BackendType, DemoBackend, Surroundings } from './backend.ts';
-import { findEngine, openDocker } from './docker.ts';
+import { findEngine, NEXT, openDocker } from './docker.ts';
 import { DemoFailure, reasonOf } from './failure.ts';
 import { openSandbox } from './sandbox.ts';
 
@@ -19,8 +19,5 @@ export async function chooseBackend(wanted: BackendType | undefined, surrounding
 
 function dockerFailure(error: unknown): DemoFailure {
   if (error instanceof DemoFailure) return error;
-  return new DemoFailure('the Docker engine cannot be used', {
-    cause: error,
-    next: 'Start one, or name its socket: DOCKER_HOST=unix:///path/docker.sock. Or run with --backend sandbox.',
-  });
+  return new DemoFailure('the Docker engine cannot be used', { cause: error, next: NEXT });
 }

@@ -3,6 +3,7 @@ import { EngineClient } from '../../provisioners/docker/client.ts';
 import { Engine } from '../../provisioners/docker/engine.ts';
 import { LABEL } from '../../provisioners/docker/stamp.ts';
 import { sleep, systemClock } from '../../src/ports/clock.ts';
+import { isProvisionerError } from '../../src/provisioner/index.ts';
 import type { DemoBackend, Surroundings } from './backend.ts';
 import { DemoFailure, reasonOf } from './failure.ts';
 import { ensureImage, IMAGE } from './image.ts';
@@ -14,6 +15,9 @@ const FIRST_PORT = 20_000;
 const PORTS = 200;
 const PATIENCE_MS = 30_000;
 
+export const NEXT =
+  'Start one, or name its socket: DOCKER_HOST=unix:///path/docker.sock. Or run with --backend sandbox.';
+
 /** A Docker engine that answered. */
 export interface FoundEngine {
   readonly socketPath: string;
@@ -24,7 +28,8 @@ export interface FoundEngine {
 /** The engine of $DOCKER_HOST, or of the usual socket. Rejects with the reason when there is none that can be used. */
 export async function findEngine(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<FoundEngine> {
   const host = env['DOCKER_HOST'] || 'unix:///var/run/docker.sock';
-  if (!host.startsWith('unix://')) throw new DemoFailure(`DOCKER_HOST is ${host}, and only unix sockets are spoken to`);
+  if (!host.startsWith('unix://'))
+    throw new DemoFailure(`DOCKER_HOST is ${host}, and only unix sockets are spoken to`, { next: NEXT });
   const socketPath = host.slice('unix://'.length);
   const client = new EngineClient({ socketPath, clock: systemClock, timeoutMs: PATIENCE_MS });
   try {
@@ -32,7 +37,10 @@ export async function findEngine(env: NodeJS.ProcessEnv, signal: AbortSignal): P
     return { socketPath, client, version: ServerVersion ?? '?' };
   } catch (error) {
     await client.close();
-    throw error;
+    signal.throwIfAborted();
+    // Only a socket that this user may not open is worth more words than that nobody is there.
+    if (isProvisionerError(error) && error.kind === 'config') throw error;
+    throw new DemoFailure(`no Docker engine answers at ${socketPath}`, { cause: error, next: NEXT });
   }
 }
 

@@ -155,7 +155,7 @@ export class Agent {
     ]);
     cancel();
     waiver.cancel();
-    await Promise.all(this.targets.map((target) => target.provisioner.close?.()));
+    for (const { provisioner } of this.targets) await provisioner.close?.();
   }
 
   /**

@@ -44,11 +44,13 @@ export function processIo(argv: readonly string[]): Io {
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
-  // `dc-agent status | head -1`: the reader had enough, which is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    controller.abort(error);
-  });
+  // `dc-agent status | head -1`: the reader had enough, which is no error. EIO: the terminal was closed.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+      controller.abort(error);
+    });
+  }
   const terminal = process.stdout.isTTY === true;
   return {
     out: (text) => void process.stdout.write(`${text}\n`),

@@ -13,7 +13,12 @@ export interface ServiceManager {
  * Tells systemd how we are, through `systemd-notify` (Node cannot send to a unix datagram socket itself). Without NOTIFY_SOCKET, or
  * where the program is missing, nothing happens. While `alive()` is true the watchdog is fed, at half of what it allows.
  */
-export function serviceManager(options: { env: NodeJS.ProcessEnv; clock: Clock; log: Log; alive: () => boolean }): ServiceManager {
+export function serviceManager(options: {
+  env: NodeJS.ProcessEnv;
+  clock: Clock;
+  log: Log;
+  alive: () => boolean;
+}): ServiceManager {
   const { env, clock, log, alive } = options;
   if (env['NOTIFY_SOCKET'] === undefined) return { ready() {}, stopping() {} };
   let cancel: Cancel = () => {};

@@ -30,16 +30,3 @@ export type Step =
   | 'terminate'
   | 'stop'
   | 'start';
-
-/** Steps that owe the platform something: they are repeated until it has it. */
-export const REPORTS: ReadonlySet<Step> = new Set<Step>(['announce', 'deliver', 'credential', 'fail', 'terminate']);
-
-/** Steps that act on the backend. */
-export const BACKEND_STEPS: ReadonlySet<Step> = new Set<Step>([
-  'create',
-  'verify',
-  'destroy',
-  'prune',
-  'stop',
-  'start',
-]);

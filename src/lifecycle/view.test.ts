@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { andThen, done, goal, told, upTo } from './fixtures.ts';
 import { defaultPolicy } from './policy.ts';
-import { BACKEND_STEPS, REPORTS } from './steps.ts';
 import { owedReports, phaseOf } from './view.ts';
 
 const kept = told(...upTo('release'));
@@ -47,13 +46,6 @@ describe('what the platform is owed', () => {
     ['nothing for a cancelled contract that is kept', 0, andThen(andThen(cancelled, done('destroy')), goal('keep'))],
   ])('is %s', (_what, owed, record) => {
     expect(owedReports(record)).toBe(owed);
-  });
-});
-
-describe('the steps', () => {
-  it('are told apart by who is asked', () => {
-    expect([...REPORTS]).toEqual(['announce', 'deliver', 'credential', 'fail', 'terminate']);
-    expect([...BACKEND_STEPS]).toEqual(['create', 'verify', 'destroy', 'prune', 'stop', 'start']);
   });
 });
 

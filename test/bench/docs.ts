@@ -16,7 +16,7 @@ A figure by itself says little about another machine, so each stands beside an i
 taken in the same run: read the ratio. Promises are what the project holds itself to.
 
 \`\`\`sh
-npm run bench                     # all of it, about eight minutes, one table
+npm run bench                     # all of it, about ten minutes, one table
 npm run bench -- --only steady    # one bench
 npm run bench -- --quick          # fewer samples
 npm run bench -- --json           # for programs

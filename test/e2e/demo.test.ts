@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -157,6 +159,25 @@ describe('the demonstration on the sandbox', () => {
       await expectNothingLeft(process);
     },
   );
+
+  test.each([
+    ['stdout', []],
+    ['stderr', ['--json']],
+  ] as const)('a reader who has had enough of %s ends it, and nothing is left', async (stream, words) => {
+    const child = spawn(process.execPath, [built.file, 'dev', 'demo', '--backend', 'sandbox', ...words], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env['PATH'], TMPDIR: temporary },
+    });
+    child.stderr.resume();
+    child.stdout.resume();
+    const closed = once(child, 'close');
+    child[stream].setEncoding('utf8').on('data', (text: string) => {
+      if (text.includes('create begun')) child[stream].destroy();
+    });
+    expect(await closed).toEqual([EXIT.failed, null]);
+    expect(await commandLinesWith(built.file)).toEqual([]);
+    expect(await readdir(temporary)).toEqual([]);
+  });
 
   test('an agent that dies is a failure that says so and where its log is', async () => {
     const process = demo(['--backend', 'sandbox', '--keep']);

@@ -77,7 +77,7 @@ describe('neighbours, nonsense and malice', () => {
 
   test('comments that a shell would run are dropped, and the keys work', async () => {
     const { market, backend } = world;
-    for (const comment of HARMLESS_COMMENTS) market.rent(stall.offering, comment);
+    for (const comment of HARMLESS_COMMENTS) market.rent(stall.offering, { comment });
     await expectOrder(world);
     for (const machine of backend.core.machines.values()) {
       for (const key of machine.authorizedKeys) expect(key).toMatch(/^ssh-ed25519 [A-Za-z0-9+/]+=*$/);

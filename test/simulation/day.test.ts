@@ -32,9 +32,17 @@ it('a day of an agent with thirty machines and a rental every half hour leaves m
     }
   };
   await day(4);
-  const before = { heap: await heapUsed(), timers: world.time.pending, handles: process.getActiveResourcesInfo().length };
+  const before = {
+    heap: await heapUsed(),
+    timers: world.time.pending,
+    handles: process.getActiveResourcesInfo().length,
+  };
   await day(20);
-  const after = { heap: await heapUsed(), timers: world.time.pending, handles: process.getActiveResourcesInfo().length };
+  const after = {
+    heap: await heapUsed(),
+    timers: world.time.pending,
+    handles: process.getActiveResourcesInfo().length,
+  };
   expect(world.sandbox.machines.size).toBe(30);
   expect(after.timers).toBeLessThanOrEqual(before.timers + 10);
   expect(after.handles).toBeLessThanOrEqual(before.handles + 2);

@@ -25,7 +25,7 @@ async function mutants(names) {
     const code = await run(['--hunt', mutant.name, '--teller', teller, '--seeds', '1500', '--from', '1', ...known]);
     if (code !== 0) survivors++;
   }
-  console.log(`${chosen.length - survivors} mutants found, ${survivors} survived`);
+  process.stdout.write(`${chosen.length - survivors} mutants found, ${survivors} survived\n`);
   process.exitCode = survivors === 0 ? 0 : 1;
 }
 

@@ -15,7 +15,9 @@ describe('stories of the whole agent', () => {
       await play(tell(7), {
         onWorld: (world) =>
           world.platform.onExchange(({ at, request, outcome }) =>
-            said.push(`${at} ${request.method} ${request.path} ${request.body} ${outcome.transport} ${outcome.response.body}`),
+            said.push(
+              `${at} ${request.method} ${request.path} ${request.body} ${outcome.transport} ${outcome.response.body}`,
+            ),
           ),
       });
       return said;

@@ -139,9 +139,24 @@ function scenesOf(random: SeededRandom, { lengthMs, hosts }: { lengthMs: number;
 
 /** A machine is made, its answer is lost, and the backend cannot show it for a while. */
 function lostAndUnseen(random: SeededRandom, at: number): Scene[] {
-  const lost: Action = { kind: 'backend-fault', call: 'create', skip: 0, times: 1, fault: { kind: random.pick(['drop-after', 'truncate', 'hang']) } };
-  const unseen: Action = { kind: 'backend-fault', call: 'list', skip: 0, times: 2 + random.below(6), fault: { kind: 'list-partial' } };
-  return [{ at, action: lost }, { at: at + random.below(5_000), action: unseen }];
+  const lost: Action = {
+    kind: 'backend-fault',
+    call: 'create',
+    skip: 0,
+    times: 1,
+    fault: { kind: random.pick(['drop-after', 'truncate', 'hang']) },
+  };
+  const unseen: Action = {
+    kind: 'backend-fault',
+    call: 'list',
+    skip: 0,
+    times: 2 + random.below(6),
+    fault: { kind: 'list-partial' },
+  };
+  return [
+    { at, action: lost },
+    { at: at + random.below(5_000), action: unseen },
+  ];
 }
 
 function life(random: SeededRandom, name: number): Action[] {

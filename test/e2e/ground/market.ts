@@ -73,7 +73,7 @@ export class Market {
     return this.core.admin.offering(this.provider, columns);
   }
 
-  rent(offering: Offering, comment?: string): Lease {
+  rent(offering: Offering, { comment }: { readonly comment?: string } = {}): Lease {
     const { publicKey, privateKey } = makeKey(comment);
     return this.#leased(this.core.admin.rent({ offering, sshKey: publicKey }), privateKey);
   }

@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { SSH_KEY } from '../../test/simulation/world.ts';
+import { CONTRACT } from '../lifecycle/fixtures.ts';
+import type { PendingItem } from '../platform/api.ts';
+import type { TargetName } from '../ports/ids.ts';
+import { only } from './fixtures.ts';
+import { readOrder, targetFor } from './take-work.ts';
+import type { Target } from './target.ts';
+
+const ITEM: PendingItem = { contract: CONTRACT, offering: 'small', sshKey: SSH_KEY };
+
+function target(name: string, type: string): Target {
+  return only<Target>({ name: name as TargetName, type });
+}
+
+describe('the target of a contract', () => {
+  const targets = [
+    target('home', 'proxmox'),
+    target('office', 'proxmox'),
+    target('docker', 'script'),
+    target('engine', 'docker'),
+  ];
+  const nameFor = (provisionerType: string | undefined): string | undefined =>
+    targetFor({ ...ITEM, ...(provisionerType === undefined ? {} : { provisionerType }) }, targets)?.name;
+
+  it.each([
+    ['its name', 'office', 'office'],
+    ['the first of its type', 'proxmox', 'home'],
+    ['its name before its type', 'docker', 'docker'],
+    ['the default when none is named', undefined, 'home'],
+    ['the default when the name is empty', '', 'home'],
+    ['nobody when we do not serve it', 'hetzner', undefined],
+  ])('is found by %s', (_how, wanted, name) => {
+    expect(nameFor(wanted)).toBe(name);
+  });
+
+  it('is nobody where no target is configured', () => {
+    expect(targetFor(ITEM, [])).toBeUndefined();
+  });
+});
+
+describe('an order', () => {
+  it('holds what was ordered, in our own words', () => {
+    const item = { ...ITEM, cpuCores: 2, memoryMb: 2_048, storageGb: 20, postProvisionScript: '#!/bin/sh\n' };
+    expect(readOrder(item)).toEqual({
+      order: {
+        offering: 'small',
+        sshKey: SSH_KEY,
+        settings: {},
+        cpuCores: 2,
+        memoryMb: 2_048,
+        storageGb: 20,
+        postProvisionScript: '#!/bin/sh\n',
+      },
+    });
+  });
+
+  it('leaves out what the offering does not say', () => {
+    expect(readOrder(ITEM)).toEqual({ order: { offering: 'small', sshKey: SSH_KEY, settings: {} } });
+  });
+
+  it('lets the contract’s settings go before the offering’s', () => {
+    const item = {
+      ...ITEM,
+      provisionerConfig: '{"image":"debian","disk":"fast"}',
+      instanceConfig: ' {"image":"alpine"} ',
+    };
+    expect(readOrder(item)).toMatchObject({ order: { settings: { image: 'alpine', disk: 'fast' } } });
+  });
+
+  it.each(['', '  \n', '{}'])('takes %j for no settings', (text) => {
+    expect(readOrder({ ...ITEM, provisionerConfig: text, instanceConfig: text })).toMatchObject({
+      order: { settings: {} },
+    });
+  });
+
+  it.each(['[]', 'null', '7', '"text"', '{', 'image: debian'])('is refused when its settings are %j', (text) => {
+    expect(readOrder({ ...ITEM, provisionerConfig: text })).toEqual({
+      refused: "the offering's provisioner_config is not a JSON object",
+    });
+    expect(readOrder({ ...ITEM, instanceConfig: text })).toEqual({
+      refused: "the contract's instance_config is not a JSON object",
+    });
+  });
+
+  it.each(['', 'not a key', `${SSH_KEY}\nssh-ed25519 AAAA second`, '$(reboot)'])(
+    'with the SSH key %j cannot be met, and the key goes nowhere',
+    (sshKey) => {
+      const read = readOrder({ ...ITEM, sshKey, postProvisionScript: 'echo' });
+      expect(read).toMatchObject({
+        order: { sshKey: '', problem: expect.stringMatching(/^The SSH key cannot be used: /) },
+      });
+      expect(read).not.toHaveProperty('order.postProvisionScript');
+    },
+  );
+
+  it('takes a script of 64 KiB, and not a byte more', () => {
+    const fits = 'ä'.repeat(32_768);
+    expect(readOrder({ ...ITEM, postProvisionScript: fits })).toMatchObject({ order: { postProvisionScript: fits } });
+    const read = readOrder({ ...ITEM, postProvisionScript: `${fits}x` });
+    expect(read).toMatchObject({ order: { problem: "The offering's post-provision script is larger than 64 KiB." } });
+    expect(read).not.toHaveProperty('order.postProvisionScript');
+  });
+});
