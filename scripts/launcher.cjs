@@ -5,9 +5,12 @@ const argument = process.argv[2];
 const node = process.versions.node.split('.').map(Number);
 const floor = '__NODE_FLOOR__'.split('.').map(Number);
 
-if (node[0] < floor[0] || (node[0] === floor[0] && node[1] < floor[1])) {
+// Node 21 and 22.0 to 22.1 lack what 20.19 and 22.2 have.
+const between = node[0] === 21 || (node[0] === 22 && node[1] < 2);
+
+if (between || node[0] < floor[0] || (node[0] === floor[0] && node[1] < floor[1])) {
   console.error(
-    `dc-agent needs Node ${floor.join('.')} or newer; this is Node ${process.versions.node} (${process.execPath}).`,
+    `dc-agent needs Node ${floor.join('.')} or newer, and of 22 at least 22.2; this is Node ${process.versions.node} (${process.execPath}).`,
   );
   process.exitCode = 1;
 } else if (process.argv.length === 3 && (argument === '--version' || argument === '-V')) {

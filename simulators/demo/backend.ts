@@ -21,6 +21,9 @@ export interface DemoBackend {
   removeAll(agent: string): Promise<void>;
 }
 
+/** As by default, so that whoever looks around can rent more. */
+export const FEWEST_LANES = 4;
+
 export interface Surroundings {
   readonly home: string;
   readonly program: Program;

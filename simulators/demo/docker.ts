@@ -4,7 +4,7 @@ import { Engine } from '../../provisioners/docker/engine.ts';
 import { LABEL } from '../../provisioners/docker/stamp.ts';
 import { sleep, systemClock } from '../../src/ports/clock.ts';
 import { isProvisionerError } from '../../src/provisioner/index.ts';
-import type { DemoBackend, Surroundings } from './backend.ts';
+import { type DemoBackend, FEWEST_LANES, type Surroundings } from './backend.ts';
 import { DemoFailure, reasonOf } from './failure.ts';
 import { ensureImage, IMAGE } from './image.ts';
 
@@ -63,7 +63,7 @@ export async function openDocker(found: FoundEngine, surroundings: Surroundings)
     type: 'docker',
     title: `Docker ${version} at ${socketPath}`,
     simulated: false,
-    lanes: Math.min(contracts, LANES),
+    lanes: Math.max(FEWEST_LANES, Math.min(contracts, LANES)),
     settings: [
       `socket_path=${JSON.stringify(socketPath)}`,
       `network=${network}`,

@@ -24,7 +24,7 @@ export async function ensureImage(engine: Engine, socketPath: string, surroundin
       cause: missing,
     });
   }
-  say('line', `The engine has no ${IMAGE}: it is built from Debian packages, which takes up to a minute.`);
+  say('line', `The engine has no ${IMAGE}: it is built from Debian packages, which takes about half a minute.`);
   say('note', `It stays on the engine for the next time. To remove it: docker rmi ${IMAGE}`);
   await build(script, { ...program.env, DOCKER_HOST: `unix://${socketPath}` }, surroundings);
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { AGENT_LABEL, CONTRACT_LABEL } from '../../provisioners/sandbox/stamp.ts';
 import { startDevSandbox } from '../sandbox/dev.ts';
-import type { DemoBackend, Surroundings } from './backend.ts';
+import { type DemoBackend, FEWEST_LANES, type Surroundings } from './backend.ts';
 
 /** Simulated machines behind real SSH servers, in this very process. */
 export async function openSandbox({ home, contracts, undo, say }: Surroundings): Promise<DemoBackend> {
@@ -15,7 +15,7 @@ export async function openSandbox({ home, contracts, undo, say }: Surroundings):
     type: 'sandbox',
     title: 'the built-in sandbox: simulated machines behind real SSH servers',
     simulated: true,
-    lanes: contracts,
+    lanes: Math.max(FEWEST_LANES, contracts),
     settings: [`socket_path=${JSON.stringify(socketPath)}`],
     sells: { memory_amount: '512 MB', total_ssd_capacity: '5 GB' },
     async contractsWithMachines(agent) {

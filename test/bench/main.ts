@@ -22,7 +22,7 @@ const HELP = `npm run bench [-- OPTIONS]
   --only NAME    only this bench; may be repeated: ${[...BENCHES, scale].map(({ name }) => name).join(', ')}
   --quick        fewer samples: for a look while working
   --json         one JSON document in place of the table
-  --scale        ten thousand agents against one platform, in virtual time; a few minutes
+  --scale        ten thousand agents against one platform, in virtual time; ten minutes
   --write-docs   writes what was measured into docs/
   --strict       ends with 1 when a promise is not kept
 `;

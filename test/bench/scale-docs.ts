@@ -11,8 +11,8 @@ export async function writeScale(results: readonly Result[]): Promise<void> {
 
 Written by \`npm run bench -- --scale --write-docs\`; do not edit.
 
-What the platform would see of 10,000 agents with 100 machines each, in virtual time: a million machines, two
-hours, one hour of them without the platform.
+What the platform would see of 10,000 agents with 100 machines each, a million machines, in virtual time and
+through an hour in which the platform is away.
 
 ${table(results)}
 

@@ -132,7 +132,7 @@ describe('from nothing to a rented machine', () => {
     await agent.says(/"agent is running"/);
     const rented = (await admin('rent', { offering: facts.offering, sshKey: SSH_KEY })) as { contractId: string };
     contract = rented.contractId;
-    await agent.says(/"step":"deliver","msg":"step done"/);
+    await agent.says(/"step":"deliver","ms":\d+,"msg":"step done"/);
     const lines = agent
       .out()
       .trimEnd()

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addStranger, watchForHarm } from './ground/guard.ts';
 import type { Host } from './ground/host.ts';
-import { keepAlive, type Lifetime } from './ground/lifetime.ts';
+import { expectWholeLife } from './ground/life.ts';
 import type { Lease } from './ground/market.ts';
-import { expectOrder } from './ground/order.ts';
 import { type SandboxBackend, sandboxBackend } from './ground/sandbox.ts';
 import { openWorld, type World } from './ground/world.ts';
 
@@ -64,7 +63,8 @@ describe('an agent that is killed at any moment goes on where it was', () => {
     const inTurn = async (): Promise<void> => {
       while (whole === undefined) {
         const entry = next++;
-        const kills = await wholeLife({ DC_AGENT_STOP_AFTER_ENTRY: String(entry) });
+        const { host, lease } = await newcomer();
+        const kills = await expectWholeLife(world, host, lease, { DC_AGENT_STOP_AFTER_ENTRY: String(entry) });
         if (kills === 0) whole = Math.min(whole ?? entry, entry);
       }
     };
@@ -84,51 +84,16 @@ describe('an agent that is killed at any moment goes on where it was', () => {
   );
 
   async function expectLifeWithKillIn(hang: Hang): Promise<void> {
-    const stall = world.market.stall('sandbox');
-    const host = await world.host(stall);
-    const lease = world.market.rent(stall.offering);
+    const { host, lease } = await newcomer();
     const taken = hang(world, lease.contract);
-    const life = keepAlive(host);
     const killed = world.pulse.until('the call to be taken', taken, () => host.lately).then(() => host.kill());
-    await live(host, lease, life);
+    expect(await expectWholeLife(world, host, lease)).toBe(1);
     await killed;
-    expect(life.kills()).toBe(1);
     expect(harm).toEqual([]);
   }
 
-  /** From the contract to its removed machine. Resolves with how often the agent was killed on the way. */
-  async function wholeLife(env: Readonly<Record<string, string>>): Promise<number> {
+  async function newcomer(): Promise<{ readonly host: Host; readonly lease: Lease }> {
     const stall = world.market.stall('sandbox');
-    const host = await world.host(stall);
-    const lease = world.market.rent(stall.offering);
-    const life = keepAlive(host, env);
-    await live(host, lease, life);
-    return life.kills();
-  }
-
-  async function live(host: Host, lease: Lease, life: Lifetime): Promise<void> {
-    const { market, pulse } = world;
-    const { contract } = lease;
-    await expectOrder(world, [lease]);
-    expect(market.row(contract).status).toBe('active');
-    const before = { told: market.details(contract), machines: own(contract) };
-    market.core.admin.cancel(contract);
-    await pulse.until(
-      'the contract closed in the ledger',
-      () => host.isClosed(contract),
-      () => host.lately,
-    );
-    await expectOrder(world, [lease]);
-    expect({ told: market.details(contract), machines: before.machines.length }).toEqual({
-      told: before.told,
-      machines: 1,
-    });
-    await life.end();
-  }
-
-  function own(contract: string): string[] {
-    return [...world.backend.core.machines.values()]
-      .filter((machine) => machine.labels['dc-contract-id'] === contract)
-      .map(({ uid }) => uid);
+    return { host: await world.host(stall), lease: world.market.rent(stall.offering) };
   }
 });

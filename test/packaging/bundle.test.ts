@@ -94,10 +94,10 @@ describe('the one file', () => {
   test('tells an old Node what it needs', async () => {
     const cwd = await emptyDirectory('old');
     const text = await readFile(built, 'latin1');
-    await writeFile(join(cwd, 'main.js'), text.replace("const floor = '20.19'", "const floor = '99.1'"), 'latin1');
+    await writeFile(join(cwd, 'main.js'), text.replace("const floor = '20.19.0'", "const floor = '99.1.0'"), 'latin1');
     const { code, stdout, stderr } = await run(process.execPath, ['main.js', '--version'], { cwd, env: BARE });
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toContain('dc-agent needs Node 99.1 or newer; this is Node ');
+    expect(stderr).toContain('dc-agent needs Node 99.1.0 or newer, and of 22 at least 22.2; this is Node ');
   });
 });
 

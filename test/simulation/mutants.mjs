@@ -18,10 +18,10 @@ export const MUTANTS = [
     replace: 'const mayExist = false;',
   },
   {
-    name: 'takes any refusal of a read for absence',
-    file: 'provisioners/sandbox/client.ts',
-    find: "if (response.status === 404 && refusalCode(response) === 'no_such_machine') return undefined;",
-    replace: 'if (response.status !== 200) return undefined;',
+    name: 'does not look for what an unknown create left',
+    file: 'provisioners/sandbox/provisioner.ts',
+    find: 'const left = await findByStamp(client, clock, ref.stamp, op, looks);',
+    replace: 'const left = [];',
   },
   {
     name: 'drops a report whose answer was lost',

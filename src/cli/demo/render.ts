@@ -18,7 +18,11 @@ export function renderReport(report: DemoReport, colors: Colors): string {
     part('From the cancellation to the word that it is gone:', 'POLL', rows(report, 'removal'), colors),
   ];
   if (contracts.length > FEW)
-    blocks.push(colors.dim('Each figure is the median, or the 95th percentile, of its own column.'));
+    blocks.push(
+      colors.dim(
+        'Each figure is the median, or the 95th percentile, of its own column. AGENT holds the wait for a lane at the end.',
+      ),
+    );
   return blocks.filter((block) => block !== '').join('\n\n');
 }
 
@@ -48,16 +52,24 @@ function part(title: string, wait: string, lines: readonly Row[], colors: Colors
   return `${title}\n${table([{ title: 'CONTRACT' }, ...columns], cells)}`;
 }
 
-/** The agent's own part of the middle delivery. */
+/** The middle delivery, by whom its time was taken. */
 function share({ median }: Spread, simulated: boolean): string {
   if (median === undefined) return '';
   const { waitMs, steps, ownMs, totalMs } = median;
-  const backend = (steps['create'] ?? 0) + (steps['verify'] ?? 0);
-  const calls = (steps['claim'] ?? 0) + (steps['announce'] ?? 0) + (steps['deliver'] ?? 0);
-  return [
-    `The median is ${duration(totalMs)}. Of that, AGENT, the time between the steps, is the agent’s own share: ${duration(ownMs)} for`,
-    `deciding and for its journal on disk. POLL, ${duration(waitMs)}, is the time until it took the contract from the list: it asks`,
-    `every second here, every 3 s by default, and takes what it has a free lane for. ${duration(calls)} went into calls to the platform, ${duration(backend)} into the ${simulated ? 'simulated ' : ''}backend:`,
-    'making the machine, and waiting until its SSH server takes the tenant’s key.',
-  ].join('\n');
+  const took = (...names: readonly string[]): string =>
+    duration(names.reduce((sum, name) => sum + (steps[name] ?? 0), 0));
+  const rows = [
+    [
+      duration(waitMs),
+      'POLL: until the agent saw the contract, which it looks for every second here (every 3 s by default),',
+    ],
+    ['', 'and had a free lane'],
+    [took('claim', 'announce', 'deliver'), 'calls to the platform: CLAIM, ANNOUNCE, DELIVER'],
+    [
+      took('create', 'verify'),
+      `the ${simulated ? 'simulated ' : ''}backend: CREATE, and VERIFY until its SSH server took the tenant’s key`,
+    ],
+    [duration(ownMs), 'AGENT: the agent’s own share, for deciding and for its journal on disk'],
+  ];
+  return `The median delivery took ${duration(totalMs)}:\n${table([{ title: '', align: 'right' }, { title: '' }], rows)}`;
 }

@@ -22,7 +22,7 @@ export async function expectOrder(world: World<Backend>, leases: readonly Lease[
   for (const lease of sample(live)) {
     const door = market.details(lease.contract);
     if (door === undefined) throw new Error(`nobody was told where the machine of ${lease.contract} is`);
-    expect(await login(door, lease.privateKey, 'hostname')).toBe(`${machineName(lease.contract)}\n`);
+    expect(await login(door, lease.privateKey, 'uname -n')).toBe(`${machineName(lease.contract)}\n`);
   }
 }
 
