@@ -272,8 +272,9 @@ export class Agent {
         pass: async (signal) => {
           await observeTargets(context, signal);
           this.#work.pump();
-          await askPlatform(context, signal);
+          // Before the platform is asked: an outage must not let the journal grow.
           if (deps.ledger.wantsCompaction) await deps.ledger.compact();
+          await askPlatform(context, signal);
         },
         onOutcome: (error) => this.#note(error, 'lastReconcileAt'),
       }),

@@ -87,7 +87,9 @@ export function createPlatformClient(deps: PlatformClientDeps): PlatformClient {
     },
 
     async releaseLock(contract, signal) {
-      return (await dataOf('DELETE', `${provider}/contracts/${contract}/lock`, { signal })) === true;
+      return (
+        (await dataOf('DELETE', `${provider}/contracts/${contract}/lock`, { signal, priority: 'routine' })) === true
+      );
     },
 
     reportProvisioning(contract, signal) {

@@ -70,6 +70,7 @@ describe('an agent that is killed at any moment goes on where it was', () => {
     };
     await Promise.all(Array.from({ length: ABREAST }, inTurn));
     expect(whole).toBeGreaterThan(FEWEST_ENTRIES);
+    expect(madeTwice()).toEqual([]);
     expect(harm).toEqual([]);
     expect(world.backend.core.machines.get(stranger)?.state).toBe('running');
   });
@@ -89,7 +90,13 @@ describe('an agent that is killed at any moment goes on where it was', () => {
     const killed = world.pulse.until('the call to be taken', taken, () => host.lately).then(() => host.kill());
     expect(await expectWholeLife(world, host, lease)).toBe(1);
     await killed;
+    expect(madeTwice()).toEqual([]);
     expect(harm).toEqual([]);
+  }
+
+  /** A machine that is made again and cleaned up later is one too many all the same. */
+  function madeTwice(): string[] {
+    return [...world.backend.made].filter(([, machines]) => machines.size > 1).map(([contract]) => contract);
   }
 
   async function newcomer(): Promise<{ readonly host: Host; readonly lease: Lease }> {

@@ -21,6 +21,10 @@ describe('two agents of one pool on one backend', () => {
   test('race for 200 contracts: each is made exactly once, by one of them', { timeout: 180_000 }, async () => {
     const { market, backend } = world;
     const stall = market.stall('sandbox');
+    let refused = 0;
+    market.core.onExchange(({ outcome }) => {
+      if (outcome.route === 'lock' && outcome.response.body.includes('already locked by another agent')) refused++;
+    });
     const hosts = [await world.host(stall, { lanes: LANES }), await world.host(stall, { lanes: LANES })];
     for (let n = 0; n < CONTRACTS; n++) market.rent(stall.offering);
     for (const host of hosts) host.run();
@@ -30,6 +34,8 @@ describe('two agents of one pool on one backend', () => {
     expect(market.leases.map(({ contract }) => backend.made.get(contract)?.size)).toEqual(market.leases.map(() => 1));
     const makers = new Set([...backend.core.machines.values()].map(({ labels }) => labels['dc-agent-id']));
     expect(makers).toEqual(new Set([undefined, ...hosts.map(({ agent }) => agent)]));
+    // Else it was no race.
+    expect(refused).toBeGreaterThan(0);
     for (const host of hosts) expect(await host.stop()).toEqual({ code: 0, signal: null });
     expect(harm).toEqual([]);
   });

@@ -14,6 +14,7 @@ type Machine = ReturnType<SandboxCore['machines']['get']> & object;
 const LIVE: ReadonlySet<string> = new Set(['provisioned', 'active', 'paused']);
 const OPEN: ReadonlySet<string> = new Set(['accepted', 'provisioning', ...LIVE]);
 const SILENCE_MS = 200_000;
+const LOCK_MS = 330_000;
 /** A fact that is younger than this may not have reached everybody: a call already on its way acts on the older one. */
 const NEWS_MS = 150_000;
 
@@ -76,9 +77,28 @@ export class Rules {
       if (Math.abs(host.wallOffset) > 240_000) this.troubleBeats();
       if (process === undefined || process.agent === undefined || now - bootedAt < SILENCE_MS) continue;
       if (now - this.#beatsTroubledAt < SILENCE_MS) continue;
+      this.#checkLocks(host);
       const last = this.#beats.get(agentKey) ?? -Infinity;
       if (now - last > SILENCE_MS)
         this.blame('heartbeat', `${host.name} has not been heard of for ${Math.round((now - last) / 1000)} s`);
+    }
+  }
+
+  /** Work on a contract goes on only under its lock, however long it takes. */
+  #checkLocks(host: Host): void {
+    const now = this.#world.time.monotonic();
+    if (now - this.#beatsTroubledAt < LOCK_MS || now - host.bootedAt < LOCK_MS || host.wallOffset !== 0) return;
+    for (const { contract, record, state } of host.process?.agent?.workers.values() ?? []) {
+      if (record.goal !== 'deliver' || (state.doing !== 'create' && state.doing !== 'verify')) continue;
+      const row = this.#world.platform.contracts.get(contract);
+      const lock = this.#world.platform.locks.get(contract);
+      const held = lock !== undefined && lock.agent === host.agentKey && lock.expiresAt > this.#world.time.now();
+      if (held || row === undefined || !OPEN.has(row.status) || LIVE.has(row.status) || this.#isNews(contract))
+        continue;
+      this.blame(
+        'the lock is held while a machine is made',
+        `${host.name} goes on with ${short(contract)} without its lock`,
+      );
     }
   }
 
