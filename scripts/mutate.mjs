@@ -73,11 +73,19 @@ async function bundle(tests, code) {
   const plugin = {
     name: 'mutants',
     setup({ onLoad, onResolve }) {
-      onResolve({ filter: /^vitest$/ }, () => ({ path: pathToFileURL(join(root, 'scripts/mutate/shim.mjs')).href, external: true }));
-      onResolve({ filter: /^[a-z@]/ }, ({ path, kind }) => (kind === 'entry-point' ? undefined : { path, external: true }));
+      onResolve({ filter: /^vitest$/ }, () => ({
+        path: pathToFileURL(join(root, 'scripts/mutate/shim.mjs')).href,
+        external: true,
+      }));
+      onResolve({ filter: /^[a-z@]/ }, ({ path, kind }) =>
+        kind === 'entry-point' ? undefined : { path, external: true },
+      );
       onLoad({ filter: /\.ts$/ }, async ({ path }) => {
         const contents = code.get(path) ?? (await readFile(path, 'utf8'));
-        return { contents: contents.replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href)), loader: 'ts' };
+        return {
+          contents: contents.replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href)),
+          loader: 'ts',
+        };
       });
     },
   };
@@ -112,7 +120,11 @@ async function survey(files) {
 
 /** A worker and what it has said and nobody has heard yet. */
 function startWorker(files) {
-  const worker = new Worker(new URL('./mutate/worker.mjs', import.meta.url), { workerData: { files }, stdout: true, stderr: true });
+  const worker = new Worker(new URL('./mutate/worker.mjs', import.meta.url), {
+    workerData: { files },
+    stdout: true,
+    stderr: true,
+  });
   const said = [];
   let listener;
   const hear = (message) => {
@@ -215,7 +227,9 @@ function report(mutants, explanations, seconds) {
   if (values.all) for (const one of killed) console.log(`killed ${one.file}:${one.line} ${rowOf(one)} ${one.killedBy}`);
   for (const one of survivors) {
     const note = one.covered ? '' : ' (no test passes by)';
-    console.log(`${unexplained.includes(one) ? 'SURVIVED' : 'survived, as explained:'} ${one.file}:${one.line}${note}\n  ${rowOf(one)}`);
+    console.log(
+      `${unexplained.includes(one) ? 'SURVIVED' : 'survived, as explained:'} ${one.file}:${one.line}${note}\n  ${rowOf(one)}`,
+    );
   }
   console.log();
   for (const [file, own] of groupByFile(mutants)) console.log(`${score(own)}  ${file}`);

@@ -61,7 +61,11 @@ export function instrument(file, source, first) {
 }
 
 function isStatementToDrop(node) {
-  return node.type === 'ExpressionStatement' || node.type === 'ThrowStatement' || (node.type === 'ReturnStatement' && node.argument !== null);
+  return (
+    node.type === 'ExpressionStatement' ||
+    node.type === 'ThrowStatement' ||
+    (node.type === 'ReturnStatement' && node.argument !== null)
+  );
 }
 
 /** The texts that a node is replaced with. */
@@ -87,7 +91,13 @@ function operators(node, text) {
     case 'ArrayExpression':
       return node.elements.length > 0 ? ['[]'] : [];
     case 'ChainExpression':
-      return text(node).includes('?.') ? [text(node).replace(/\?\.(?=[[(])/, '').replace('?.', '.')] : [];
+      return text(node).includes('?.')
+        ? [
+            text(node)
+              .replace(/\?\.(?=[[(])/, '')
+              .replace('?.', '.'),
+          ]
+        : [];
     case 'MemberExpression':
       if (text(node) === 'Math.max') return ['Math.min'];
       return text(node) === 'Math.min' ? ['Math.max'] : [];
@@ -122,13 +132,22 @@ function childrenOf(node) {
       found.push(child);
     }
   }
-  return found.sort((a, b) => a.start - b.start).filter((child, index, all) => index === 0 || child.start >= all[index - 1].end);
+  return found
+    .sort((a, b) => a.start - b.start)
+    .filter((child, index, all) => index === 0 || child.start >= all[index - 1].end);
 }
 
 function isFixed(node, key) {
   if (node.type === 'ImportDeclaration' || node.type === 'ExportAllDeclaration' || key === 'source') return true;
-  if (key === 'typeAnnotation' || key === 'typeArguments' || key === 'typeParameters' || key === 'returnType') return true;
-  if (key === 'superClass' || key === 'id' || key === 'quasis' || key === 'left' && node.type === 'AssignmentExpression') return true;
+  if (key === 'typeAnnotation' || key === 'typeArguments' || key === 'typeParameters' || key === 'returnType')
+    return true;
+  if (
+    key === 'superClass' ||
+    key === 'id' ||
+    key === 'quasis' ||
+    (key === 'left' && node.type === 'AssignmentExpression')
+  )
+    return true;
   return (key === 'key' && node.computed !== true) || (key === 'property' && node.computed !== true);
 }
 

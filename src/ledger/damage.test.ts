@@ -127,7 +127,7 @@ describe('a damaged byte in the journal', () => {
     expect(ledger.records.has(A)).toBe(false);
     await ledger.compact();
     await ledger.close();
-    expect([...(await openOn(disk)).quarantined.keys()]).toEqual([A]);
+    expect([...(await openOn(disk)).quarantined]).toEqual([[A, 'a line of journal-000000000000.jsonl is damaged']]);
   });
 
   it('in the very last line break loses nothing at all', async () => {
@@ -145,6 +145,9 @@ describe('a damaged byte in the journal', () => {
 describe('a line that does not belong', () => {
   it.each([
     ['has no number', { at: NOW, c: A, e: goal('stop') }],
+    ['has a number below nothing', { n: -1, at: NOW, c: A, e: goal('stop') }],
+    ['has a number that nobody can count to', { n: 2 ** 52, at: NOW, c: A, e: goal('stop') }],
+    ['has a number that is none', { n: '99', at: NOW, c: A, e: goal('stop') }],
     ['has no time', { n: 99, c: A, e: goal('stop') }],
     ['has no event', { n: 99, at: NOW, c: A }],
     ['has an event without a type', { n: 99, at: NOW, c: A, e: {} }],
@@ -170,6 +173,14 @@ describe('a line that does not belong', () => {
       'journal-000000000000.jsonl: an entry does not follow from the ones before it',
     );
     expect(ledger.records.get(A)?.goal).toBe('deliver');
+  });
+
+  it('is skipped when its number is one that was read before', async () => {
+    const old = [0, 1, 12].map((n) => encodeLine({ n, at: NOW, c: A, e: goal('stop') }));
+    const ledger = await openOn(
+      diskOf({ [JOURNAL]: Buffer.concat([await journalBytes(), Buffer.from(old.join(''))]) }),
+    );
+    expect([ledger.records, [...ledger.quarantined], ledger.problems]).toEqual([WHOLE, [], []]);
   });
 
   it('is a problem of the whole when its contract cannot be told', async () => {
@@ -241,6 +252,21 @@ describe('a snapshot', () => {
     const ledger = await openOn(diskOf({ [SNAPSHOT]: encodeLine(value) }));
     expect(ledger.records.size).toBe(0);
     expect(ledger.problems.length + ledger.quarantined.size).toBe(1);
+  });
+
+  it('that does not say how far it goes goes nowhere', async () => {
+    const head = encodeLine({ format: 'dc-agent-ledger', version: 1 });
+    const ledger = await openOn(diskOf({ [SNAPSHOT]: head, [JOURNAL]: await journalBytes() }));
+    expect([ledger.records, ledger.problems]).toEqual([WHOLE, []]);
+  });
+
+  it('has one line for each contract, quarantined or not', async () => {
+    const bytes = await journalBytes();
+    bytes[bytes.lastIndexOf(A) - 10] = 0x7e;
+    const disk = diskOf({ [JOURNAL]: bytes });
+    await (await openOn(disk)).compact();
+    const lines = bytesOf(disk, SNAPSHOT).toString('utf8').trimEnd().split('\n');
+    expect(lines.slice(1).map((line) => [A, B, C].find((one) => line.includes(one)))).toEqual([A, B, C]);
   });
 
   it('that is gone is missed by the journal that followed it', async () => {

@@ -155,29 +155,51 @@ describe('a disk that refuses', () => {
     expect(text()).toBe('one\ntwo\n');
   });
 
-  it('tells a problem that is no Error too', async () => {
-    const problem: unknown = 'odd';
-    const odd = watched(disk, () => Promise.reject(problem));
+  it('tells a problem that is no Error too, and the one that it has now', async () => {
+    const problems: unknown[] = ['at first', 'then', new Error('and then')];
+    const odd = watched(disk, () => Promise.reject(problems[0]));
     const broken = new Journal(odd, time, silentLog, PATH, 0);
     void broken.append('one\n');
-    await time.advance(5_000);
-    expect(broken.problem).toBe('odd');
+    for (const expected of ['at first', 'then', 'and then']) {
+      await time.advance(0);
+      expect(broken.problem).toBe(expected);
+      problems.shift();
+      await time.advance(2_000);
+    }
     await expect(broken.close()).resolves.toBeUndefined();
   });
 
   it('may refuse to close the file that failed', async () => {
-    let refuses = true;
-    const noted = watched(disk, (name, _path, call) => {
-      if (refuses && (name === 'sync' || name === 'close')) return Promise.reject(new Error('EIO'));
+    const refused = new Set(['sync', 'close']);
+    const shaky = watched(disk, (name, _path, call) => {
+      if (refused.delete(name)) return Promise.reject(new Error(`EIO: ${name}`));
       return call();
     });
-    const shaky = new Journal(noted, time, silentLog, PATH, 0);
-    const waiting = shaky.append('one\n');
-    await time.advance(0);
-    refuses = false;
+    const said: unknown[] = [];
+    const noted = { ...silentLog, debug: (fields: object, message: string) => void said.push([fields, message]) };
+    const waiting = new Journal(shaky, time, noted, PATH, 0).append('one\n');
     await time.advance(2_000);
     await waiting;
     expect(text()).toBe('one\n');
+    expect(said).toEqual([[{ error: new Error('EIO: close') }, 'closing the failed ledger file failed too']]);
+  });
+
+  it('is not closed when it was never open', async () => {
+    let refusing = true;
+    const shut = watched(disk, (name, _path, call) => {
+      if (name === 'openAppend' && refusing) return Promise.reject(new Error('EACCES'));
+      return call();
+    });
+    put(disk, PATH, '');
+    const said: unknown[] = [];
+    const waiting = new Journal(shut, time, { ...silentLog, debug: (fields) => said.push(fields) }, PATH, 0).append(
+      'one\n',
+    );
+    await time.advance(1_000);
+    refusing = false;
+    await time.advance(1_000);
+    await waiting;
+    expect(said).toEqual([]);
   });
 
   it('opens the file anew after a failure, and closes the one that failed', async () => {
@@ -213,6 +235,20 @@ describe('holding', () => {
     journal.resume();
     await second;
     expect(text()).toBe('one\ntwo\n');
+  });
+
+  it('waits until the sync that runs has ended', async () => {
+    let finish = (): void => {};
+    const slow = watched(disk, async (name, _path, call) => {
+      if (name === 'sync') await new Promise<void>((resolve) => (finish = resolve));
+      return call();
+    });
+    const busy = new Journal(slow, time, silentLog, PATH, 0);
+    void busy.append('one\n');
+    const held = busy.hold();
+    expect(await isSettled(held)).toBe(false);
+    finish();
+    expect(await isSettled(held)).toBe(true);
   });
 
   it('goes on in another file', async () => {
@@ -294,6 +330,29 @@ describe('closing', () => {
     await time.advance(60_000);
     expect(text()).toBe('one\n');
     expect(await isSettled(lost)).toBe(false);
+  });
+
+  it('leaves no timer behind', async () => {
+    let timers = 0;
+    const counting = {
+      now: () => time.now(),
+      monotonic: () => time.monotonic(),
+      after: (ms: number, fn: () => void) => {
+        timers++;
+        const cancel = time.after(ms, fn);
+        return () => {
+          timers--;
+          cancel();
+        };
+      },
+    };
+    disk.room = 0;
+    const waiting = new Journal(disk, counting, silentLog, PATH, 0);
+    void waiting.append('one\n');
+    await time.advance(0);
+    expect(timers).toBe(1);
+    await waiting.close();
+    expect(timers).toBe(0);
   });
 
   it('takes nothing any more', async () => {

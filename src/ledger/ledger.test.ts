@@ -244,6 +244,7 @@ describe('opening', () => {
     put(disk, `${DIRECTORY}/lock`, '4711\n');
     await expect(openOn(disk)).rejects.toThrow('another dc-agent (process 4711) uses /state.');
     await expect(openOn(disk)).rejects.toThrow(LedgerLockedError);
+    await expect(openOn(disk)).rejects.toMatchObject({ name: 'LedgerLockedError' });
   });
 
   it('is possible again after the ledger was closed, also when closing failed', async () => {
@@ -272,6 +273,7 @@ describe('opening', () => {
         `${name} has format version 2, and this program knows up to 1: it was written by a newer dc-agent. ` +
           'Run that version again, or a newer one; going back would lose promises made to tenants.',
       );
+      await expect(openOn(disk)).rejects.toMatchObject({ name: 'LedgerVersionError' });
       expect(JSON.stringify([...disk.files])).toBe(before);
     },
   );
@@ -284,14 +286,54 @@ describe('opening', () => {
   it('drops a torn last line, and says so', async () => {
     disk = await diskWith(entries(A, ...upTo('claim')));
     const path = journals(disk)[0] ?? '';
-    put(disk, path, bytesOf(disk, path).subarray(0, -5));
+    const whole = bytesOf(disk, path);
+    put(disk, path, whole.subarray(0, -5));
+    const torn = whole.length - 5 - (whole.lastIndexOf(0x0a, -2) + 1);
     const warned: unknown[] = [];
-    const ledger = await openOn(disk, { log: { ...silentLog, warn: (fields) => warned.push(fields) } });
+    const log = { ...silentLog, warn: (fields: object, message: string) => void warned.push([fields, message]) };
+    const ledger = await openOn(disk, { log });
     expect(ledger.records).toEqual(fold(entries(A, intent('claim'))));
-    expect(warned).toEqual([{ file: 'journal-000000000000.jsonl', bytes: expect.any(Number) }]);
+    expect(warned).toEqual([
+      [
+        { file: 'journal-000000000000.jsonl', bytes: torn },
+        'a torn last ledger entry was dropped: it was never acted upon',
+      ],
+    ]);
     await ledger.append(A, done('claim'));
     await ledger.close();
     expect((await openOn(disk)).records).toEqual(fold(entries(A, ...upTo('claim'))));
+  });
+
+  it('says what is damaged', async () => {
+    disk = await diskWith([...entries(A, intent('claim')), ...entries(B)]);
+    const path = journals(disk)[0] ?? '';
+    put(disk, path, `${bytesOf(disk, path).toString('utf8').replace('"attempt":1', '"attempt":7')}garbage\n`);
+    const said: unknown[] = [];
+    await openOn(disk, { log: { ...silentLog, error: (fields, message) => void said.push([fields, message]) } });
+    expect(said).toEqual([
+      [
+        { problem: 'a line of journal-000000000000.jsonl is damaged, and its contract cannot be told' },
+        'the ledger is damaged',
+      ],
+      [
+        { contract: A, why: 'a line of journal-000000000000.jsonl is damaged' },
+        'a contract is quarantined: its ledger entries are damaged',
+      ],
+    ]);
+  });
+
+  it('makes its directory before it looks into it', async () => {
+    const calls: unknown[] = [];
+    const noted = watched(disk, (name, path, call) => {
+      calls.push([name, path]);
+      return call();
+    });
+    await openOn(noted);
+    expect(calls.slice(0, 3)).toEqual([
+      ['ensureDirectory', DIRECTORY],
+      ['lock', `${DIRECTORY}/lock`],
+      ['list', DIRECTORY],
+    ]);
   });
 
   it('says nothing about a journal that is whole', async () => {

@@ -72,6 +72,17 @@ describe('the contracts of a damaged line', () => {
     ]);
   });
 
+  it('are not those that it only speaks of', () => {
+    const event = {
+      type: 'failed',
+      step: 'create',
+      kind: 'retry',
+      text: `the name dc-${contract(2).slice(0, 16)} is taken`,
+    };
+    const speaking = encodeLine({ n: 7, at: 5, c: contract(1), e: event });
+    expect(contractsOfDamagedLine(speaking.slice(0, -3), known)).toEqual([contract(1)]);
+  });
+
   it('are both when the break between two lines was damaged', () => {
     const second = encodeLine({ n: 8, at: 5, c: contract(2), e: {} });
     expect(contractsOfDamagedLine(`${line.trimEnd()}x${second}`, known)).toEqual([contract(1), contract(2)]);

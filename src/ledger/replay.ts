@@ -84,9 +84,7 @@ function readRecord(state: Replay, value: Record<string, unknown>): boolean {
 function readJournal(state: Replay, name: string, bytes: Uint8Array): void {
   const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let start = 0;
-  while (start < content.length) {
-    const end = content.indexOf(0x0a, start);
-    if (end === -1) break;
+  for (let end = content.indexOf(0x0a); end !== -1; end = content.indexOf(0x0a, start)) {
     readEntry(state, name, content.toString('utf8', start, end));
     start = end + 1;
   }

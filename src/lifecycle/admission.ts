@@ -17,25 +17,26 @@ export function admit(
   promised: readonly Demand[],
   headroomMb: number,
 ): { fits: true } | { fits: false; why: string } {
+  const { cpuCores = 0, memoryMb = 0, storageGb = 0 } = demand;
   if (inventory === undefined) return { fits: false, why: 'the backend has not told its capacity yet' };
   if (inventory.machinesFree !== undefined && inventory.machinesFree - promised.length < 1) {
     return { fits: false, why: 'no free port or address for another machine' };
   }
   const memoryLeft = inventory.memoryFreeMb - headroomMb - sum(promised, 'memoryMb');
-  if (inventory.memoryTotalMb > 0 && (demand.memoryMb ?? 0) > memoryLeft) {
+  if (inventory.memoryTotalMb > 0 && memoryMb > memoryLeft) {
     return {
       fits: false,
-      why: `needs ${demand.memoryMb} MiB of memory, ${Math.max(0, Math.floor(memoryLeft))} MiB left`,
+      why: `needs ${memoryMb} MiB of memory, ${Math.max(0, Math.floor(memoryLeft))} MiB left`,
     };
   }
-  if (inventory.cpuThreads > 0 && (demand.cpuCores ?? 0) > inventory.cpuThreads) {
-    return { fits: false, why: `needs ${demand.cpuCores} cores, the host has ${inventory.cpuThreads}` };
+  if (inventory.cpuThreads > 0 && cpuCores > inventory.cpuThreads) {
+    return { fits: false, why: `needs ${cpuCores} cores, the host has ${inventory.cpuThreads}` };
   }
   const storageLeft = Math.max(...inventory.storages.map((storage) => storage.freeGb)) - sum(promised, 'storageGb');
-  if (inventory.storages.length > 0 && (demand.storageGb ?? 0) > storageLeft) {
+  if (inventory.storages.length > 0 && storageGb > storageLeft) {
     return {
       fits: false,
-      why: `needs ${demand.storageGb} GiB of disk, ${Math.max(0, Math.floor(storageLeft))} GiB left`,
+      why: `needs ${storageGb} GiB of disk, ${Math.max(0, Math.floor(storageLeft))} GiB left`,
     };
   }
   return { fits: true };

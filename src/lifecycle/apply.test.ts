@@ -114,7 +114,7 @@ describe('apply', () => {
       ['destroy', {}],
       ['terminate', {}],
     ])('of %s makes true what may have become true', (step, expected) => {
-      expect(changes(fresh, intent(step, 3), NOW + 5)).toEqual({ ...running(step), ...expected });
+      expect(changes(fresh, intent(step, 3), NOW + 5)).toStrictEqual({ ...running(step), ...expected });
     });
 
     it('of another create makes a machine that is missing uncertain again', () => {
@@ -158,7 +158,7 @@ describe('apply', () => {
       ['stop', { power: 'stopped' }],
       ['start', { power: 'running', starts: { count: 1, lastAt: NOW + 7 } }],
     ])('of %s', (step, expected) => {
-      expect(changes(fresh, done(step), NOW + 7)).toEqual(expected);
+      expect(changes(fresh, done(step), NOW + 7)).toStrictEqual(expected);
     });
 
     it('of a create keeps the machine, and the password as sealed', () => {
@@ -177,7 +177,10 @@ describe('apply', () => {
     });
 
     it('of a login keeps the host key', () => {
-      expect(changes(fresh, done('verify', { hostKey: 'SHA256:x' }))).toEqual({ verified: true, hostKey: 'SHA256:x' });
+      expect(changes(fresh, done('verify', { hostKey: 'SHA256:x' }))).toStrictEqual({
+        verified: true,
+        hostKey: 'SHA256:x',
+      });
     });
 
     it('of a start keeps the address, which may be new', () => {
@@ -187,7 +190,7 @@ describe('apply', () => {
 
     it('of a delivery does not bring a contract back that is being removed', () => {
       const leaving = told(...upTo('verify'), goal('remove', 'cancelled'));
-      expect(changes(leaving, done('deliver'), NOW + 7)).toEqual({
+      expect(changes(leaving, done('deliver'), NOW + 7)).toStrictEqual({
         maybeDelivered: true,
         delivered: true,
         deliveredAt: NOW + 7,
@@ -195,7 +198,7 @@ describe('apply', () => {
     });
 
     it('of a release gives the lock back', () => {
-      expect(changes(told(...upTo('deliver')), done('release'))).toEqual({ claimed: false });
+      expect(changes(told(...upTo('deliver')), done('release'))).toStrictEqual({ claimed: false });
     });
 
     it('forgets the failures of the same step, and only those', () => {
@@ -231,7 +234,7 @@ describe('apply', () => {
   describe('failure', () => {
     it('is counted, with what is known about it', () => {
       const event = failed('create', 'throttled', { publicText: 'Busy.', retryAfterMs: 5_000 });
-      expect(changes(fresh, event, NOW + 9)).toEqual({
+      expect(changes(fresh, event, NOW + 9)).toStrictEqual({
         tries: {
           create: {
             count: 1,
@@ -299,7 +302,7 @@ describe('apply', () => {
         why: 'no image',
         publicReason: 'Sorry.',
       };
-      expect(changes(fresh, event, NOW + 4)).toEqual({
+      expect(changes(fresh, event, NOW + 4)).toStrictEqual({
         goal: 'remove',
         goalSince: NOW + 4,
         reason: 'failed',
@@ -324,19 +327,19 @@ describe('apply', () => {
   });
 
   it('hears of the end, of handles, and of a new address', () => {
-    expect(changes(kept, { type: 'ends', endsAt: NOW + HOUR })).toEqual({ endsAt: NOW + HOUR });
+    expect(changes(kept, { type: 'ends', endsAt: NOW + HOUR })).toStrictEqual({ endsAt: NOW + HOUR });
     const named = andThen(fresh, { type: 'handle', key: 'vmid', value: '100' });
-    expect(changes(named, { type: 'handle', key: 'task', value: 'x' })).toEqual({
+    expect(changes(named, { type: 'handle', key: 'task', value: 'x' })).toStrictEqual({
       handles: { vmid: '100', task: 'x' },
     });
     const moved = { ...MACHINE, ipv4: '192.0.2.99' };
-    expect(changes(kept, { type: 'instance', instance: moved })).toEqual({ instance: moved });
+    expect(changes(kept, { type: 'instance', instance: moved })).toStrictEqual({ instance: moved });
   });
 
   it('is told that the platform forgot: it is announced again, and was delivered all the same', () => {
-    expect(changes(kept, { type: 'unannounced', why: 'restored' })).toEqual({ announced: false });
+    expect(changes(kept, { type: 'unannounced', why: 'restored' })).toStrictEqual({ announced: false });
     const reporting = told(...upTo('verify'), intent('deliver'));
-    expect(changes(reporting, { type: 'unannounced', why: 'restored' })).toEqual({
+    expect(changes(reporting, { type: 'unannounced', why: 'restored' })).toStrictEqual({
       announced: false,
       maybeDelivered: false,
     });
@@ -344,7 +347,7 @@ describe('apply', () => {
 
   it('closes, and opens again for a machine that turned up', () => {
     const running = andThen(kept, intent('release'));
-    expect(changes(running, { type: 'closed', why: 'removed' }, NOW + 2)).toEqual({
+    expect(changes(running, { type: 'closed', why: 'removed' }, NOW + 2)).toStrictEqual({
       running: undefined,
       closedAt: NOW + 2,
     });
@@ -352,14 +355,28 @@ describe('apply', () => {
       type: 'closed',
       why: 'removed',
     });
-    expect(changes(gone, { type: 'reappeared' })).toEqual({ closedAt: undefined, machine: 'made' });
+    expect(changes(gone, { type: 'reappeared' })).toStrictEqual({ closedAt: undefined, machine: 'made' });
   });
 
   it('skips what a newer program may have written, and keeps it in the time line', () => {
     const event = JSON.parse('{"type":"migrated","to":"b"}') as ContractEvent;
-    expect(changes(kept, event)).toEqual({});
+    expect(changes(kept, event)).toStrictEqual({});
     expect(andThen(kept, event).history.at(-1)).toEqual({ at: NOW, event });
-    expect(changes(kept, JSON.parse('{"type":"done","step":"migrate"}') as ContractEvent)).toEqual({});
+    expect(changes(kept, JSON.parse('{"type":"done","step":"migrate"}') as ContractEvent)).toStrictEqual({});
+  });
+
+  it.each<ContractEvent>([
+    admission(),
+    done('create'),
+    done('verify'),
+    done('start'),
+    failed('create'),
+    { type: 'goal', goal: 'keep', why: 'after all' },
+  ])('leaves out what an event does not say: %o', (event) => {
+    const before = event.type === 'admitted' ? undefined : fresh;
+    const record = apply(before, CONTRACT, event, NOW);
+    expect(record).toBeDefined();
+    expect(record).toStrictEqual(JSON.parse(JSON.stringify(record)));
   });
 
   describe('starts in a row', () => {

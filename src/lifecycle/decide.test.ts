@@ -72,7 +72,17 @@ function wentOff(count: number): ContractRecord {
   return Array.from({ length: count }).reduce<ContractRecord>((record) => andThen(record, done('start')), kept);
 }
 
+const offInTheMaking = Array.from({ length: 3 }).reduce<ContractRecord>(
+  (record) => andThen(record, done('start')),
+  made,
+);
 const DELIVERING: Row[] = [
+  {
+    when: 'the machine keeps going off before anybody had it',
+    record: offInTheMaking,
+    world: { power: 'stopped' },
+    expected: wait('it keeps going off: it is started again later', startDueAt(offInTheMaking, NOW)),
+  },
   {
     when: 'nothing was done and the lock is not held',
     record: fresh,
