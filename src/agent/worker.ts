@@ -114,13 +114,15 @@ export class Worker {
     }
     this.#timer?.();
     this.#timer = undefined;
-    this.#running = this.#work().finally(() => {
-      this.#running = undefined;
-      if (this.#again) {
-        this.#again = false;
-        this.wake();
-      }
-    });
+    this.#running = this.#work()
+      .catch((error: unknown) => this.#onFault(error))
+      .finally(() => {
+        this.#running = undefined;
+        if (this.#again) {
+          this.#again = false;
+          this.wake();
+        }
+      });
   }
 
   /** Journals events that came from outside the worker; a changed goal interrupts what it makes pointless. */
@@ -163,6 +165,12 @@ export class Worker {
     this.#cancelDeadline?.();
     this.#lock.stop();
     this.#freeLane();
+  }
+
+  /** A fault of ours: it must cost neither the other contracts nor this one's machine. */
+  #onFault(error: unknown): void {
+    this.#log.error({ error }, 'a fault of the agent: this contract is looked at again later');
+    if (!this.#stopping) this.#timer = this.#options.deps.clock.after(FAULT_PAUSE_MS, () => this.wake());
   }
 
   #interrupt(why: string): void {
@@ -329,4 +337,5 @@ export class Worker {
   }
 }
 
+const FAULT_PAUSE_MS = 60_000;
 const UNKNOWN: ReadonlySet<string> = new Set(['unknown-outcome', 'parked']);

@@ -28,7 +28,7 @@ export const MUTANTS = [
     file: 'src/agent/failures.ts',
     find: 'if (error instanceof PlatformError) return platformFailure(step, error);',
     replace:
-      "if (error instanceof PlatformError && step === 'deliver') return { type: 'done', step };\n  if (error instanceof PlatformError) return platformFailure(step, error);",
+      "if (error instanceof PlatformError && step === 'deliver') return { type: 'done', step, text: '' };\n  if (error instanceof PlatformError) return platformFailure(step, error);",
   },
   {
     name: 'never says that a machine is gone',

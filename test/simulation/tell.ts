@@ -1,6 +1,6 @@
 import type { Contract } from '../../simulators/platform/state.ts';
 import { defaultPolicy } from '../../src/lifecycle/index.ts';
-import type { Log } from '../../src/ports/log.ts';
+import { type Log, silentLog } from '../../src/ports/log.ts';
 import { Rules, short, type Violation } from './rules.ts';
 import type { Action, Story } from './story.ts';
 import { type Host, SSH_KEY, World } from './world.ts';
@@ -58,11 +58,23 @@ class Performance {
         reconcileIntervalMs: story.reconcileIntervalMs,
         policy: defaultPolicy,
       },
-      ...(options.log === undefined ? {} : { log: options.log }),
+      log: this.#watchful(options.log ?? silentLog),
     });
     this.#rules = new Rules(this.#world);
     this.#world.onFault = (host, fault) => this.#cover(host, fault);
     options.onWorld?.(this.#world);
+  }
+
+  /** A fault that the agent survives is a fault all the same. */
+  #watchful(log: Log): Log {
+    return {
+      ...log,
+      error: (fields, message) => {
+        if (message.startsWith('a fault of the agent')) this.#rules.blame('the agent makes no fault', text(fields));
+        log.error(fields, message);
+      },
+      child: (fields) => this.#watchful(log.child(fields)),
+    };
   }
 
   async play(): Promise<Outcome> {
@@ -322,4 +334,9 @@ class Performance {
     this.#world.intervening = false;
     this.#strangers.set(id, 'running');
   }
+}
+
+function text(fields: object): string {
+  const error: unknown = 'error' in fields ? fields.error : undefined;
+  return error instanceof Error ? (error.stack ?? error.message) : JSON.stringify(fields);
 }
