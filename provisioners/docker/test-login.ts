@@ -8,9 +8,13 @@ export interface TestKey {
   readonly privateKey: string;
 }
 
+/** ssh2 cuts leading zeros off the keys that it makes, so that now and then one cannot be read: then another is drawn. */
 export function makeKey(): TestKey {
-  const { public: line, private: privateKey } = ssh2.utils.generateKeyPairSync('ed25519');
-  return { publicKey: line.split(' ').slice(0, 2).join(' '), privateKey };
+  for (;;) {
+    const { public: line, private: privateKey } = ssh2.utils.generateKeyPairSync('ed25519');
+    if ([line, privateKey].some((text) => ssh2.utils.parseKey(text) instanceof Error)) continue;
+    return { publicKey: line.split(' ').slice(0, 2).join(' '), privateKey };
+  }
 }
 
 /** For a server that must refuse: PEM, so that the key has no relation to those above. */

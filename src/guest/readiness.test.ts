@@ -6,10 +6,11 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { afterEach, describe, expect, test } from 'vitest';
+import { keyPair } from '../../simulators/sandbox/key-pair.ts';
 import { type SshTarget, systemGuest } from './index.ts';
 import { sshFingerprint, sshKeyBlob } from './ssh-key.ts';
 
-const hostPair = ssh2.utils.generateKeyPairSync('ed25519');
+const hostPair = keyPair(ssh2);
 const hostKey = sshFingerprint(sshKeyBlob(hostPair.public.trim()));
 const field = (bytes: Uint8Array | string): Buffer => {
   const body = Buffer.from(bytes);
@@ -20,7 +21,7 @@ const field = (bytes: Uint8Array | string): Buffer => {
 const securityKey = `sk-ssh-ed25519@openssh.com ${Buffer.concat(
   ['sk-ssh-ed25519@openssh.com', Buffer.alloc(32, 9), 'ssh:'].map(field),
 ).toString('base64')}`;
-const tenantKey = ssh2.utils.generateKeyPairSync('ed25519').public.trim();
+const tenantKey = keyPair(ssh2).public.trim();
 const rsaKey = ssh2.utils.generateKeyPairSync('rsa', { bits: 2048 }).public.trim();
 const ecdsaKey = ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 }).public.trim();
 
@@ -198,7 +199,7 @@ describe.skipIf(!existsSync(sshd))('probeSsh against OpenSSH', () => {
     const user = userInfo().username;
     const { port, key } = await openSsh(sshKey);
     expect(await probe(port, { user, sshKey, expectHostKey: key })).toMatchObject({ state: 'ready', hostKey: key });
-    const other = ssh2.utils.generateKeyPairSync('ed25519').public.trim();
+    const other = keyPair(ssh2).public.trim();
     expect(await probe(port, { user, sshKey: other })).toEqual({ state: 'key-refused', hostKey: key });
     expect(await probe(port, { user, sshKey, expectHostKey: hostKey })).toEqual({
       state: 'wrong-host-key',

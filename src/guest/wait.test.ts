@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import ssh2 from 'ssh2';
 import { describe, expect, test } from 'vitest';
+import { keyPair } from '../../simulators/sandbox/key-pair.ts';
 import { type Clock, systemClock } from '../ports/clock.ts';
 import { type Random, systemRandom } from '../ports/random.ts';
 import { systemGuest } from './index.ts';
@@ -60,8 +61,8 @@ describe('waitUntilReady', () => {
   });
 
   test('sees a real server come up, install the key and accept it', async () => {
-    const keys = ssh2.utils.generateKeyPairSync('ed25519');
-    const tenant = ssh2.utils.generateKeyPairSync('ed25519').public.trim();
+    const keys = keyPair(ssh2);
+    const tenant = keyPair(ssh2).public.trim();
     let questions = 0;
     const server = new ssh2.Server({ hostKeys: [keys.private] }, (client) => {
       client.on('error', () => {});
