@@ -9,6 +9,7 @@ import type { Target } from './target.ts';
 
 /** A contract that we have just closed may still be in the list for a moment, or be listed again in error. */
 const COOL_DOWN_MS = 60_000;
+const LIVELY_MS = 120_000;
 /** Pool mates get some time for what we handed back; what the platform called expired it may list for an hour more. */
 const COOL_DOWNS: Readonly<Partial<Record<RemoveReason, number>>> = { 'handed-back': 300_000, expired: 3_600_000 };
 /** A candidate from an older list is not claimed: another agent has surely been faster. */
@@ -31,6 +32,7 @@ export class WorkList {
   readonly #context: WorkContext;
   #items: readonly PendingItem[] = [];
   #askedAt = -Infinity;
+  #livelyAt = -Infinity;
   #listedAt = -Infinity;
   #declined = new Map<ContractId, string>();
   /** What the list before this one was declined for, so that nothing is logged at every poll. */
@@ -46,9 +48,9 @@ export class WorkList {
     return this.#declined;
   }
 
-  /** True while something that we would serve still waits for a lane. */
-  get backlog(): boolean {
-    return this.#items.some((item) => this.#declined.get(item.contract) === BUSY);
+  /** True for a while after something was listed that we serve: where one rental comes, the next is likely. */
+  get lively(): boolean {
+    return this.#context.deps.clock.monotonic() - this.#livelyAt < LIVELY_MS;
   }
 
   /** One look at the platform's list. */
@@ -102,6 +104,7 @@ export class WorkList {
     if (this.#isKnown(contract)) return true;
     const target = targetFor(item, targets);
     if (target === undefined) return true;
+    this.#livelyAt = deps.clock.monotonic();
     // Asked first, because it costs nothing: in a burst most entries end here, once per lane that becomes free.
     if (!target.creating.free) return this.#decline(contract, BUSY, false);
     const read = readOrder(item);

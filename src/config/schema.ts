@@ -59,7 +59,7 @@ export const pollingTable = z
     ),
     work_interval_seconds: seconds(
       3,
-      'How often the platform is asked for new contracts, password resets and key rotations.',
+      'How often the platform is asked for new contracts: a little quicker while there is work, a little slower while there is none.',
     ),
     health_check_interval_seconds: seconds(300, 'How often every machine’s health is reported.'),
     orphan_grace_period_seconds: seconds(
