@@ -205,7 +205,7 @@ function outcome({ stuck, crashed, killedBy }, running) {
   return crashed === undefined ? killedBy : `${running} (${crashed.message})`;
 }
 
-/** Rows `| file | before | after | why |` of the document. */
+/** Rows `| file | line | before | after | why |` of the document. */
 async function readExplanations() {
   try {
     return await readFile(join(root, 'docs/mutation.md'), 'utf8');
@@ -215,9 +215,9 @@ async function readExplanations() {
   }
 }
 
-function rowOf({ file, from, to }) {
+function rowOf({ file, context, from, to }) {
   const cell = (text) => `\`${text.replace(/\s+/g, ' ').replaceAll('|', '\\|')}\``;
-  return `| ${relative('src', file)} | ${cell(from)} | ${to === '' ? '(left out)' : cell(to)} |`;
+  return `| ${relative('src', file)} | ${cell(context)} | ${cell(from)} | ${to === '' ? '(left out)' : cell(to)} |`;
 }
 
 function report(mutants, explanations, seconds) {

@@ -33,7 +33,14 @@ export function instrument(file, source, first) {
   const mutants = [];
 
   const add = (node, to) => {
-    const mutant = { id: first + mutants.length, file, line: lineOf(source, node.start), from: text(node), to };
+    const mutant = {
+      id: first + mutants.length,
+      file,
+      line: lineOf(source, node.start),
+      context: contextOf(source, node.start),
+      from: text(node),
+      to,
+    };
     mutants.push(mutant);
     return mutant.id;
   };
@@ -164,6 +171,10 @@ function splice(source, start, end, edits) {
     at = to;
   }
   return out + source.slice(at, end);
+}
+
+function contextOf(source, offset) {
+  return source.split('\n')[lineOf(source, offset) - 1].trim();
 }
 
 function lineOf(source, offset) {

@@ -124,7 +124,8 @@ async function hunt(name: string): Promise<void> {
   const tally = await runStories({
     known: values.known === undefined ? [] : [number(values.known, 'known')],
     from: number(values.from ?? '1', 'from'),
-    seeds: number(values.seeds ?? '4000', 'seeds'),
+    seeds: Number.POSITIVE_INFINITY,
+    ...(values.seconds === undefined ? {} : { seconds: number(values.seconds, 'seconds') }),
     workers: cpus().length,
     first: true,
     onProgress: () => {},

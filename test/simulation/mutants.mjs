@@ -28,7 +28,7 @@ export const MUTANTS = [
     file: 'src/agent/failures.ts',
     find: 'if (error instanceof PlatformError) return platformFailure(step, error);',
     replace:
-      "if (error instanceof PlatformError && step === 'deliver') return { type: 'done', step, text: '' };\n  if (error instanceof PlatformError) return platformFailure(step, error);",
+      "if (error instanceof PlatformError && step === 'terminate') return { type: 'done', step, text: '' };\n  if (error instanceof PlatformError) return platformFailure(step, error);",
   },
   {
     name: 'never says that a machine is gone',
@@ -47,18 +47,6 @@ export const MUTANTS = [
     file: 'src/lifecycle/decide.ts',
     find: "if ((world.lockLeftMs ?? 0) <= policy.lockMarginMs) return 'claim';\n  if (!record.announced)",
     replace: "if (!record.claimed) return 'claim';\n  if (!record.announced)",
-  },
-  {
-    name: 'ignores that another agent holds the lock',
-    file: 'src/lifecycle/answers.ts',
-    find: "case 'taken':\n",
-    replace: "case 'taken':\n      if (!record.delivered) return [{ type: 'done', step: 'claim' }];\n",
-  },
-  {
-    name: 'keeps the lock after the delivery',
-    file: 'src/agent/steps.ts',
-    find: 'const held = await deps.platform.releaseLock(record.contract, signal);',
-    replace: 'const held = (await deps.platform.acquireLock(record.contract, signal)).state === "held";',
   },
   {
     name: 'has no breaker',

@@ -120,6 +120,7 @@ function scenesOf(random: SeededRandom, { lengthMs, hosts }: { lengthMs: number;
     const at = crowd ? 1_000 : firstHalf();
     const what = random.chance(0.07) ? 'foreign-type' : random.chance(0.05) ? 'bad-key' : 'ours';
     scenes.push({ at, action: { kind: 'rent', name, hours: 2 + random.below(48), what } });
+    if (random.chance(0.12)) scenes.push({ at: at + random.below(15_000), action: crash(random, hosts, 25) });
     for (const action of life(random, name)) scenes.push({ at: at + random.below(lengthMs - at), action });
   }
   const troubles = random.below(8);
@@ -181,19 +182,21 @@ function life(random: SeededRandom, name: number): Action[] {
   return [];
 }
 
+function crash(random: SeededRandom, hosts: number, within: number): Action {
+  return {
+    kind: 'crash',
+    host: random.below(hosts),
+    calls: random.below(within),
+    when: random.pick(['before', 'after']),
+    power: random.chance(0.5),
+    downMs: random.pick([500, 5_000, 60_000, 400_000]),
+  };
+}
+
 function trouble(random: SeededRandom, hosts: number): Action {
   const host = random.below(hosts);
   const dice = random.below(20);
-  if (dice < 6) {
-    return {
-      kind: 'crash',
-      host,
-      calls: random.below(80),
-      when: random.pick(['before', 'after']),
-      power: random.chance(0.5),
-      downMs: random.pick([500, 5_000, 60_000, 400_000]),
-    };
-  }
+  if (dice < 6) return crash(random, hosts, 80);
   if (dice < 7)
     return { kind: 'stop', host, graceMs: random.pick([0, 5_000, 60_000]), downMs: random.pick([1_000, 30_000]) };
   if (dice < 8) return { kind: 'drain', host, forMs: random.below(5 * MINUTE) };
