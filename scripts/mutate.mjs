@@ -191,7 +191,7 @@ async function attack(worker, { mutant, tests }) {
   let running = { running: 'loading', ms: 0 };
   for (;;) {
     // Several times what the test takes, and then some: the machine may be busy.
-    const said = await worker.next(10_000 + running.ms * 10);
+    const said = await worker.next(5_000 + running.ms * 10);
     if (said.running === undefined) {
       mutant.killedBy = outcome(said, running.running);
       return said.stuck === undefined && said.crashed === undefined;
@@ -216,7 +216,10 @@ async function readExplanations() {
 }
 
 function rowOf({ file, context, from, to }) {
-  const cell = (text) => `\`${text.replace(/\s+/g, ' ').replaceAll('|', '\\|')}\``;
+  const cell = (text) => {
+    const [open, close] = text.includes('`') ? ['`` ', ' ``'] : ['`', '`'];
+    return `${open}${text.replace(/\s+/g, ' ').replaceAll('|', '\\|')}${close}`;
+  };
   return `| ${relative('src', file)} | ${cell(context)} | ${cell(from)} | ${to === '' ? '(left out)' : cell(to)} |`;
 }
 

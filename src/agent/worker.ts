@@ -85,7 +85,9 @@ export class Worker {
 
   /** What it does or waits for at this moment. */
   get state(): { readonly doing?: Step; readonly waitingFor?: string; readonly until?: number } {
-    if (this.#step !== undefined) return { doing: this.#step.step };
+    const step = this.#step?.step;
+    if (step !== undefined)
+      return this.record.running?.step === step ? { doing: step } : { waitingFor: `a free lane to ${step}` };
     if (this.#decision.kind !== 'wait') return {};
     const { why, until } = this.#decision;
     return { waitingFor: why, ...(until === undefined ? {} : { until }) };

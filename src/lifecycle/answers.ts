@@ -97,6 +97,8 @@ function afterStatus(record: ContractRecord, step: Step, status: string): Contra
     if (record.maybeDelivered && record.goal === 'deliver') {
       return [{ type: 'done', step: 'deliver', note: `the platform says ${status}: an earlier report had arrived` }];
     }
+    // Our own delivery, seen by a call that began before it was known here.
+    if (record.delivered) return [notOurs(`the contract is ${status}`)];
     return [notOurs(`the contract is ${status}`), lost('another agent has delivered it')];
   }
   return [{ type: 'failed', step, kind: 'retry', text: `the platform says ${status}`, nothingHappened: true }];

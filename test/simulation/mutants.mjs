@@ -147,12 +147,6 @@ export const MUTANTS = [
     replace: 'return true;',
   },
   {
-    name: 'destroys what the platform does not know',
-    file: 'src/agent/reconcile.ts',
-    find: 'if (clock.monotonic() - since < orphanGraceMs || clock.now() - endsAt < orphanGraceMs) continue;',
-    replace: '',
-  },
-  {
     name: 'takes an absent machine for the end of its contract',
     file: 'src/lifecycle/decide.ts',
     find: 'if (record.sealedPassword !== undefined) {\n    const next',

@@ -29,6 +29,8 @@ export interface Excuses {
   readonly foreign: Set<string>;
   /** Its delivery got no answer, so its agent cannot tell its own success from a pool mate's. */
   readonly ambiguous: Set<string>;
+  /** The story switched its machine off. */
+  readonly poweredOff: Set<string>;
   /** When it was last paused, resumed or ended: monotonic ms. */
   readonly changedAt: Map<string, number>;
   /** The platform went back in time, so its rows and ours tell different stories. */
@@ -44,6 +46,7 @@ export class Rules {
     hopeless: new Set(),
     foreign: new Set(),
     ambiguous: new Set(),
+    poweredOff: new Set(),
     changedAt: new Map(),
     restoredAt: undefined,
   };
@@ -202,7 +205,7 @@ export class Rules {
     const answers =
       this.#world.sandbox.sshAt(machine?.sshPort ?? 0)?.ready === true &&
       machine?.authorizedKeys.includes(SSH_KEY) === true;
-    if (right && !answers && !excused)
+    if (right && !answers && !excused && !this.excuses.poweredOff.has(contract))
       this.blame('what is handed over works', `${short(contract)} was reported before a login works`);
   }
 
@@ -277,6 +280,8 @@ export class Rules {
       if (row === undefined && this.excuses.restoredAt !== undefined) continue;
       const live = row !== undefined && OPEN.has(row.status) && row.endAt > this.#world.time.now();
       const name = `${host.name}: the record of ${short(record.contract)}`;
+      const excused = this.excuses.lost.has(record.contract) || this.excuses.sacrificed.has(record.contract);
+      if (live && !excused && record.goal === 'remove') found.push(`${name} waits to be removed (${record.reason})`);
       if (!live)
         found.push(`${name} is still open (${record.goal}${record.reason === undefined ? '' : ` ${record.reason}`})`);
       else if (record.running !== undefined && !this.excuses.lost.has(record.contract))

@@ -121,7 +121,11 @@ function scenesOf(random: SeededRandom, { lengthMs, hosts }: { lengthMs: number;
     const what = random.chance(0.07) ? 'foreign-type' : random.chance(0.05) ? 'bad-key' : 'ours';
     scenes.push({ at, action: { kind: 'rent', name, hours: 2 + random.below(48), what } });
     if (random.chance(0.12)) scenes.push({ at: at + random.below(15_000), action: crash(random, hosts, 25) });
-    for (const action of life(random, name)) scenes.push({ at: at + random.below(lengthMs - at), action });
+    let when = at;
+    for (const action of life(random, name, hosts)) {
+      when += random.below(lengthMs - when);
+      scenes.push({ at: when, action });
+    }
   }
   const troubles = random.below(8);
   for (let index = 0; index < troubles; index++) scenes.push({ at: sometime(), action: trouble(random, hosts) });
@@ -160,13 +164,17 @@ function lostAndUnseen(random: SeededRandom, at: number): Scene[] {
   ];
 }
 
-function life(random: SeededRandom, name: number): Action[] {
+const BACKEND_OUTAGE: Action = { kind: 'backend-outage', forMs: 3 * MINUTE };
+
+function life(random: SeededRandom, name: number, hosts: number): Action[] {
   const dice = random.below(20);
   if (dice < 6) return [{ kind: 'cancel', name }];
   if (dice < 8) return [{ kind: 'pause', name }];
   if (dice < 10)
     return [
       { kind: 'pause', name },
+      // Whoever was away, or could not do it, must hear of the second before acting on the first.
+      ...(random.chance(0.4) ? [random.chance(0.5) ? crash(random, hosts, 30) : BACKEND_OUTAGE] : []),
       { kind: 'resume', name },
     ];
   if (dice === 10)
@@ -200,7 +208,7 @@ function trouble(random: SeededRandom, hosts: number): Action {
   if (dice < 7)
     return { kind: 'stop', host, graceMs: random.pick([0, 5_000, 60_000]), downMs: random.pick([1_000, 30_000]) };
   if (dice < 8) return { kind: 'drain', host, forMs: random.below(5 * MINUTE) };
-  if (dice < 9) {
+  if (dice < 10) {
     return {
       kind: 'clock-jump',
       host,
@@ -208,8 +216,8 @@ function trouble(random: SeededRandom, hosts: number): Action {
       forMs: random.below(4 * MINUTE),
     };
   }
-  if (dice < 10) return { kind: 'disk-full', host, forMs: random.below(2 * MINUTE) };
-  if (dice < 11)
+  if (dice < 11) return { kind: 'disk-full', host, forMs: random.below(2 * MINUTE) };
+  if (dice < 12)
     return { kind: random.pick(['platform-outage', 'backend-outage'] as const), forMs: random.below(6 * MINUTE) };
   const skip = random.below(6);
   const times = 1 + random.below(4);

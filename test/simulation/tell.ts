@@ -146,6 +146,10 @@ class Performance {
 
   #cover(host: Host | undefined, fault: string): void {
     if (fault.startsWith('platform')) this.#rules.troubleBeats();
+    for (const { contract, record } of host?.process?.agent?.workers.values() ?? []) {
+      // Died between the intent and the answer: whether the platform heard of it, it cannot know.
+      if (!fault.includes(':') && record.running?.step === 'deliver') this.#rules.excuses.ambiguous.add(contract);
+    }
     const doing = [...(host?.process?.agent?.workers.values() ?? [])].flatMap((worker) => worker.state.doing ?? []);
     for (const step of doing.length === 0 ? ['idle'] : doing) this.#coverage.add(`${step} × ${fault}`);
   }
@@ -279,8 +283,10 @@ class Performance {
     const { admin } = this.#world.sandbox;
     this.#rules.excuses.changedAt.set(contract, this.#world.time.monotonic());
     this.#world.intervening = true;
-    if (kind === 'power-off') admin.powerOff(machine);
-    else {
+    if (kind === 'power-off') {
+      this.#rules.excuses.poweredOff.add(contract);
+      admin.powerOff(machine);
+    } else {
       this.#rules.excuses.lost.add(contract);
       if (kind === 'lose-machine') admin.lose(machine);
       else {
