@@ -302,3 +302,12 @@ describe('the answer to the word that a machine is gone', () => {
     expect(afterTerminate(answer)).toEqual([done('terminate', note === undefined ? {} : { note })]);
   });
 });
+
+describe('a lock call that was on its way while the delivery was confirmed', () => {
+  it.each(['provisioned', 'active', 'paused'])(
+    'leaves what was handed over alone when the platform says %s',
+    (status) => {
+      expect(afterClaim(delivered, notLockable(status))).toEqual([released(`the contract is ${status}`)]);
+    },
+  );
+});
