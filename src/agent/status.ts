@@ -77,13 +77,18 @@ function findings(agent: Agent): Finding[] {
     );
   }
   for (const problem of ledger.problems)
-    add('warn', 'ledger.damaged', problem, 'Keep a copy of the state directory; see docs/troubleshooting.md.');
+    add(
+      'warn',
+      'ledger.damaged',
+      problem,
+      'Keep a copy of the state directory, and compare the machines on the backends with what the platform shows.',
+    );
   for (const [contract, why] of ledger.quarantined) {
     add(
       'fail',
       'ledger.quarantined',
       `Contract ${contract} is left alone: ${why}`,
-      'Compare its machine with the platform by hand; see docs/troubleshooting.md.',
+      'Compare its machine with the platform by hand; the agent does nothing about this contract.',
     );
   }
   if (agent.sightings.held.length > 0) {
