@@ -71,6 +71,7 @@ class Performance {
       ...log,
       error: (fields, message) => {
         if (message.startsWith('a fault of the agent')) this.#rules.blame('the agent makes no fault', text(fields));
+        // oxlint-disable-next-line house/static-log-message -- hands on what it was given
         log.error(fields, message);
       },
       child: (fields) => this.#watchful(log.child(fields)),
