@@ -41,13 +41,13 @@ const { values } = parseArgs({
 if (values.help) process.stdout.write(HELP);
 else if (values.hunt !== undefined) await hunt(values.hunt);
 else if (values.seed === undefined) await many();
-else await one(number(values.seed, 'seed'));
+else await one(number(values.seed, 'seed'), values.shorten);
 
-async function one(seed: number): Promise<void> {
+async function one(seed: number, shorten: boolean): Promise<void> {
   let story = tell(seed);
   const first = await play(story);
   const [violation] = first.violations;
-  if (values.shorten && violation !== undefined) {
+  if (shorten && violation !== undefined) {
     ({ story } = await minimise(story, violation.rule));
     say(`shortened from ${tell(seed).scenes.length} to ${story.scenes.length} scenes`);
   }
@@ -117,6 +117,12 @@ async function many(): Promise<void> {
     onProgress,
   });
   report(tally, workers);
+  const [first] = tally.failures;
+  if (first !== undefined && !values.json) {
+    process.stderr.write(`seed ${first.seed}, shortened:\n`);
+    await one(first.seed, true);
+    process.exitCode = 1;
+  }
 }
 
 /** Plays stories with a mutated agent until one breaks a rule. */
