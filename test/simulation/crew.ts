@@ -65,19 +65,36 @@ function add(tally: Tally, { seed, violations, coverage, contracts, virtualMs }:
   if (violation !== undefined) tally.failures.push({ seed, rule: violation.rule, text: violation.text });
 }
 
+/** A story takes well under a second; one that takes this long goes round and round without time passing. */
+const ENDLESS_MS = 60_000;
+
 function employ(teller: URL, next: () => number | undefined, onTold: (told: Told) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(teller);
+    let worker = new Worker(teller);
+    let guard: NodeJS.Timeout | undefined;
     const give = (): void => {
       const seed = next();
-      if (seed === undefined) void worker.terminate().then(() => resolve());
-      else worker.postMessage(seed);
+      clearTimeout(guard);
+      if (seed === undefined) return void worker.terminate().then(() => resolve());
+      worker.postMessage(seed);
+      guard = setTimeout(() => {
+        onTold({ seed, coverage: [], contracts: 0, virtualMs: 0, violations: [ENDLESS] });
+        void worker.terminate();
+        worker = new Worker(teller);
+        listen();
+        give();
+      }, ENDLESS_MS);
     };
-    worker.on('message', (told: Told) => {
-      onTold(told);
-      give();
-    });
-    worker.on('error', reject);
+    const listen = (): void => {
+      worker.on('message', (told: Told) => {
+        onTold(told);
+        give();
+      });
+      worker.on('error', reject);
+    };
+    listen();
     give();
   });
 }
+
+const ENDLESS = { rule: 'every story ends', at: 0, text: 'time does not pass any more' };
