@@ -321,6 +321,17 @@ describe('closing', () => {
     expect(await isSettled(lost)).toBe(false);
   });
 
+  it('cannot be held once it was closed on a refusing disk: what is kept back is never flushed', async () => {
+    journal = makeJournal();
+    disk.room = 0;
+    void journal.append('one\n');
+    await time.advance(10);
+    const held = journal.hold();
+    await journal.close();
+    await expect(held).rejects.toThrow('the ledger is closed');
+    await expect(journal.hold()).rejects.toThrow('the ledger is closed');
+  });
+
   it('gives up when the disk begins to refuse while it closes', async () => {
     await journal.append('one\n');
     disk.room = 0;

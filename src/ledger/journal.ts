@@ -57,9 +57,11 @@ export class Journal {
     if (!this.#held && !this.#closed && this.#queue.length > 0) this.#flushing ??= this.#flush();
   }
 
-  /** Waits until everything handed in is safe, then keeps later lines back until `resume`. */
+  /** Waits until everything handed in is safe, then keeps later lines back until `resume`. Rejects once the journal is closed. */
   async hold(): Promise<void> {
-    while (this.#flushing !== undefined) await this.#flushing;
+    // What a refusing disk kept back when the journal was closed is never flushed, so waiting for it would never end.
+    while (this.#flushing !== undefined && !this.#closed) await this.#flushing;
+    if (this.#closed) throw new Error('the ledger is closed');
     this.#held = true;
   }
 
