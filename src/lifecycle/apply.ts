@@ -159,6 +159,8 @@ function succeeded(
       return {
         ...base,
         power: 'running',
+        // What is to be handed over must be seen to let a login in after its last start.
+        ...(record.goal === 'deliver' ? { verified: false } : {}),
         starts: { count: countStarts(record, at), lastAt: at },
         ...(event.instance === undefined ? {} : { instance: event.instance }),
       };

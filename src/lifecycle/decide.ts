@@ -85,6 +85,8 @@ const CANNOT = 'This machine cannot be made as ordered.';
 
 /** Once a login was seen, only the platform's answer decides: the deadline no longer matters. */
 function givenUp(record: ContractRecord, world: World, policy: Policy, now: number): Decision | undefined {
+  // Handed over once already: somebody may use it, so no deadline and no failed login ends it.
+  if (record.delivered) return undefined;
   if (record.order.problem !== undefined) {
     return {
       kind: 'goal',
