@@ -46,6 +46,13 @@ export interface Provisioner {
   stop?(ref: OwnedRef, op: Operation): Promise<void>;
   /** Powers on; resolves with the machine as it now is. Repeatable. */
   start?(ref: OwnedRef, op: Operation): Promise<Instance>;
+  /**
+   * Replaces what lets the tenant in by exactly these keys (`type base64`), for the login user of the image, and resolves when the
+   * old ones are proven gone. Needs no key of the agent's inside the machine. Repeatable.
+   */
+  setKeys?(ref: OwnedRef, keys: readonly string[], op: Operation): Promise<void>;
+  /** Sets the login user's password inside the machine; never by a command line. Repeatable with the same password. */
+  setPassword?(ref: OwnedRef, password: Secret, op: Operation): Promise<{ readonly user: string }>;
   /** Byte counters of every machine of ours. Counters may restart at 0; the caller adds up. */
   traffic?(ctx: CallContext): Promise<TrafficSample[]>;
   /** Frees sockets and timers. Touches no machine. */
