@@ -29,8 +29,11 @@ export interface SandboxInput {
 /** The handle under which a machine's id is remembered. */
 const MACHINE = 'machine';
 
+/** Everything but what needs a hand inside the machine. */
+export type SandboxProvisioner = Required<Omit<Provisioner, 'setKeys' | 'setPassword'>>;
+
 /** The sandbox behind any transport: a socket, or the core itself under a virtual clock. */
-export function openSandbox({ transport, deps, settings, release }: SandboxInput): Required<Provisioner> {
+export function openSandbox({ transport, deps, settings, release }: SandboxInput): SandboxProvisioner {
   const { clock, agent } = deps;
   const client = createSandboxClient(transport, clock, settings);
   const startLimitMs = settings.start_timeout_seconds * 1000;
