@@ -309,7 +309,20 @@ const KEEPING: Row[] = [
 
 const paused = told(...upTo('release'), goal('stop'));
 const stopFailed = andThen(paused, failed('stop'));
+const pausedAtOnce = told(...upTo('deliver'), goal('stop'));
 const PAUSING: Row[] = [
+  {
+    when: 'a second machine turned up while it is paused',
+    record: paused,
+    world: { power: 'stopped', twins: true },
+    expected: step('prune', 'a second machine of the same operation turned up'),
+  },
+  {
+    when: 'it was paused right after it was handed over',
+    record: pausedAtOnce,
+    world: { power: 'stopped' },
+    expected: step('release', 'delivered: the lock is of no more use'),
+  },
   {
     when: 'it is to be stopped',
     record: paused,

@@ -121,6 +121,14 @@ function givenUp(record: ContractRecord, world: World, policy: Policy, now: numb
 }
 
 function keep(record: ContractRecord, world: World, now: number): Decision {
+  const next = owed(record, world, now);
+  if (next !== undefined) return next;
+  if (shouldStart(record, world)) return startAgain(record, now);
+  return { kind: 'wait', ...nextTry(record, now), why: 'the contract runs' };
+}
+
+/** What is left to do once a machine was handed over, whether it runs or is paused. */
+function owed(record: ContractRecord, world: World, now: number): Decision | undefined {
   if (record.sealedPassword !== undefined) {
     const next = attempt(record, 'credential', now, 'the platform does not have the password yet');
     if (next.kind === 'step') return next;
@@ -133,8 +141,7 @@ function keep(record: ContractRecord, world: World, now: number): Decision {
     const next = attempt(record, 'prune', now, 'a second machine of the same operation turned up');
     if (next.kind === 'step') return next;
   }
-  if (shouldStart(record, world)) return startAgain(record, now);
-  return { kind: 'wait', ...nextTry(record, now), why: 'the contract runs' };
+  return undefined;
 }
 
 function startAgain(record: ContractRecord, now: number): Decision {
@@ -149,10 +156,15 @@ function shouldStart(record: ContractRecord, world: World): boolean {
 }
 
 function stop(record: ContractRecord, world: World, now: number): Decision {
-  if (!world.can.stop)
-    return { kind: 'wait', why: 'paused by the platform, but this backend cannot stop a machine: it keeps running' };
+  const next = owed(record, world, now);
+  if (next !== undefined) return next;
+  const later = nextTry(record, now);
+  if (!world.can.stop) {
+    const why = 'paused by the platform, but this backend cannot stop a machine: it keeps running';
+    return { kind: 'wait', ...later, why };
+  }
   const off = world.power === 'stopped' || (world.power === undefined && record.power === 'stopped');
-  if (off || world.power === 'absent') return { kind: 'wait', why: 'paused by the platform' };
+  if (off || world.power === 'absent') return { kind: 'wait', ...later, why: 'paused by the platform' };
   // It may have been resumed while we were away, or could not reach the backend.
   if (world.platformWants === undefined) return { kind: 'wait', why: ASK_AGAIN };
   return attempt(record, 'stop', now, 'paused by the platform');

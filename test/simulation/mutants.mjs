@@ -7,21 +7,21 @@
 export const MUTANTS = [
   {
     name: 'skips the stamp check',
-    seed: 99,
+    seed: 8,
     file: 'provisioners/sandbox/stamp.ts',
     find: 'machine.labels[OPERATION_LABEL] === stamp.operation\n  );',
     replace: 'machine.labels[OPERATION_LABEL] === stamp.operation || true\n  );',
   },
   {
     name: 'retries a create blindly',
-    seed: 70,
+    seed: 207,
     file: 'provisioners/sandbox/provisioner.ts',
     find: 'const mayExist = op.attempt > 1 || op.outcomeUnknown || knownId !== undefined;',
     replace: 'const mayExist = false;',
   },
   {
     name: 'does not look for what an unknown create left',
-    seed: 8,
+    seed: 331,
     file: 'provisioners/sandbox/provisioner.ts',
     find: 'const left = await findByStamp(client, clock, ref.stamp, op, looks);',
     replace: 'const left = [];',
@@ -92,7 +92,7 @@ export const MUTANTS = [
   },
   {
     name: 'removes the old journal before the snapshot is there',
-    seed: 264,
+    seed: 278,
     file: 'src/ledger/ledger.ts',
     find: 'await disk.replace(join(directory, SNAPSHOT_FILE), bytes);',
     replace:
@@ -136,7 +136,7 @@ export const MUTANTS = [
   },
   {
     name: 'acts on an old verdict after a restart',
-    seed: 277,
+    seed: 845,
     file: 'src/lifecycle/decide.ts',
     find: "if (world.platformWants === undefined) return { kind: 'wait', why: ASK_AGAIN };",
     replace: '',
@@ -150,7 +150,7 @@ export const MUTANTS = [
   },
   {
     name: 'takes an absent machine for the end of its contract',
-    seed: 12,
+    seed: 4,
     file: 'src/lifecycle/decide.ts',
     find: 'if (record.sealedPassword !== undefined) {\n    const next',
     replace:
@@ -208,7 +208,7 @@ export const MUTANTS = [
   },
   {
     name: 'stops the heartbeat after a failure',
-    seed: 15,
+    seed: 55,
     file: 'src/agent/heartbeat.ts',
     find: 'interval: () => (answer === undefined ? 5_000 : interval),',
     replace: 'interval: () => (answer === undefined ? 1_500_000 : interval),',

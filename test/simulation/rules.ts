@@ -91,6 +91,8 @@ export class Rules {
   #checkLocks(host: Host): void {
     const now = this.#world.time.monotonic();
     if (now - this.#beatsTroubledAt < LOCK_MS || now - host.bootedAt < LOCK_MS || host.wallOffset !== 0) return;
+    // A platform that was restored has forgotten locks, and who holds one hears of that with the next renewal.
+    if (now - (this.excuses.restoredAt ?? -Infinity) < LOCK_MS) return;
     for (const { contract, record, state } of host.process?.agent?.workers.values() ?? []) {
       if (record.goal !== 'deliver' || (state.doing !== 'create' && state.doing !== 'verify')) continue;
       const row = this.#world.platform.contracts.get(contract);

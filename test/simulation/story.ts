@@ -265,9 +265,16 @@ export function platformFault(random: SeededRandom, call: PlatformCall | undefin
 /** A fault for any call, except that it lies about machines: those are told in scenes, which know what may be excused. */
 export function backendFault(random: SeededRandom, call: string): BackendFault {
   const any: (() => BackendFault)[] = [
-    () => ({ kind: random.pick(['refuse', 'drop-before', 'drop-after', 'truncate', 'hang', 'garbage'] as const) }),
+    () => ({
+      kind: random.pick(['refuse', 'drop-before', 'drop-after', 'truncate', 'hang', 'hang-before', 'garbage'] as const),
+    }),
     () => ({ kind: 'delay', ms: random.below(40_000), at: random.pick(['before', 'after']) }),
-    () => ({ kind: 'status', status: random.pick([500, 503, 429] as const), retryAfterSeconds: 1 + random.below(20) }),
+    () => ({
+      kind: 'status',
+      status: random.pick([500, 503, 429] as const),
+      retryAfterSeconds: 1 + random.below(20),
+      ...(random.chance(0.3) ? { processed: true } : {}),
+    }),
   ];
   const own: Readonly<Record<string, (() => BackendFault)[]>> = {
     create: [

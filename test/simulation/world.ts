@@ -10,6 +10,7 @@ import type { SshProbe } from '../../src/guest/index.ts';
 import { defaultPolicy } from '../../src/lifecycle/index.ts';
 import { type Log, silentLog } from '../../src/ports/log.ts';
 import { ModelDisk } from './model-disk.ts';
+import { asWrittenByNext, type Version } from './other-version.ts';
 import { AgentProcess } from './process.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { backendFault, type PlatformCall, platformFault } from './story.ts';
@@ -56,6 +57,8 @@ export interface Host {
   wallOffset: number;
   /** How the next death is treated: the power goes too, and this long nothing runs. */
   death: { power: boolean; downMs: number } | undefined;
+  /** Of the program whose process runs, or ran last. */
+  version: Version;
   /** Armed for the next process when there is none to arm. */
   readonly index: number;
 }
@@ -92,6 +95,7 @@ export class World {
   readonly #options: WorldOptions;
   readonly #pool: string;
   readonly #storms: SeededRandom;
+  readonly #versions: SeededRandom;
   #weather: { readonly platform: number; readonly backend: number };
   readonly #platformFaults: Armed<PlatformCall, PlatformFault>[] = [];
 
@@ -100,6 +104,7 @@ export class World {
     this.random = new SeededRandom(options.seed);
     this.#weather = options.weather ?? { platform: 0, backend: 0 };
     this.#storms = this.random.fork();
+    this.#versions = new SeededRandom(options.seed + 0x5eed);
     this.platform = createPlatformCore({
       clock: this.time,
       random: this.random.fork(),
@@ -137,6 +142,7 @@ export class World {
       bootedAt: 0,
       wallOffset: 0,
       death: undefined,
+      version: 'this',
     };
     this.hosts.push(host);
     return host;
@@ -154,9 +160,9 @@ export class World {
       providerPubkey: this.provider,
       platform: this.#platformFor(host),
       sandbox: this.#sandboxFor(host),
-      ...(snapshotAfter === undefined ? {} : { snapshotAfter }),
+      ...(snapshotAfter === undefined ? {} : { snapshotAfter: host.version === 'next' ? 25 : snapshotAfter }),
       probe: (_host, port, key) => this.#probe(port, key),
-      settings: { ...SETTINGS, ...settings },
+      settings: { ...SETTINGS, ...settings, ...(host.version === 'next' ? { version: '0.1.0-simulated' } : {}) },
       log: log.child({ host: host.name }),
       wallOffset: () => host.wallOffset,
       onDeath: () => this.#died(host, process),
@@ -175,9 +181,19 @@ export class World {
     host.death = undefined;
     if (power) host.disk.crash(this.random);
     else host.disk.release();
+    if (host.version === 'next') asWrittenByNext(host.disk);
     this.time.after(downMs, () => {
-      if (host.process === undefined) this.boot(host);
+      if (host.process !== undefined) return;
+      this.#changeVersion(host);
+      this.boot(host);
     });
+  }
+
+  /** Now and then somebody upgrades, or goes back, while the agent is down. */
+  #changeVersion(host: Host): void {
+    if (!this.#versions.chance(0.3)) return;
+    host.version = host.version === 'this' ? 'next' : 'this';
+    this.onFault(host, host.version === 'next' ? 'upgrade' : 'downgrade');
   }
 
   /** Arms a fault for calls to the platform by whatever host. */
