@@ -20,6 +20,13 @@ export interface NewMachine {
   readonly disk_gb: number;
 }
 
+/** What is absent stays as it is. */
+export interface MachineConfig {
+  readonly hostname?: string;
+  readonly authorized_keys?: readonly string[];
+  readonly root_password?: string;
+}
+
 export interface MachineList {
   /** False when the sandbox said so, or when an entry could not be read. */
   readonly complete: boolean;
@@ -37,7 +44,7 @@ export interface SandboxClient {
   get(id: string, signal: AbortSignal): Promise<Machine | undefined>;
   /** `unknown-outcome` when the answer was lost or made no sense: the machine may exist. */
   create(order: NewMachine, signal: AbortSignal): Promise<Machine | 'name-taken'>;
-  configure(machine: Machine, config: { hostname: string; key: string }, signal: AbortSignal): Promise<Acceptance>;
+  configure(machine: Machine, config: MachineConfig, signal: AbortSignal): Promise<Acceptance>;
   start(machine: Machine, signal: AbortSignal): Promise<Acceptance>;
   stop(machine: Machine, signal: AbortSignal): Promise<Acceptance>;
   remove(machine: Machine, signal: AbortSignal): Promise<Acceptance>;
@@ -129,8 +136,7 @@ export function createSandboxClient(transport: SandboxTransport, clock: Clock, s
       if (response.status !== 201) throw statusError(response, what, lost);
       return parse(machineSchema, response, what, lost);
     },
-    configure: (target, { hostname, key }, signal) =>
-      change('PUT', target, '/config', signal, { hostname, authorized_keys: [key] }),
+    configure: (target, config, signal) => change('PUT', target, '/config', signal, config),
     start: (target, signal) => change('POST', target, '/start', signal),
     stop: (target, signal) => change('POST', target, '/stop', signal),
     remove: (target, signal) => change('DELETE', target, '', signal),

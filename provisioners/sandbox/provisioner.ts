@@ -29,11 +29,8 @@ export interface SandboxInput {
 /** The handle under which a machine's id is remembered. */
 const MACHINE = 'machine';
 
-/** Everything but what needs a hand inside the machine. */
-export type SandboxProvisioner = Required<Omit<Provisioner, 'setKeys' | 'setPassword'>>;
-
 /** The sandbox behind any transport: a socket, or the core itself under a virtual clock. */
-export function openSandbox({ transport, deps, settings, release }: SandboxInput): SandboxProvisioner {
+export function openSandbox({ transport, deps, settings, release }: SandboxInput): Required<Provisioner> {
   const { clock, agent } = deps;
   const client = createSandboxClient(transport, clock, settings);
   const startLimitMs = settings.start_timeout_seconds * 1000;
@@ -97,7 +94,7 @@ export function openSandbox({ transport, deps, settings, release }: SandboxInput
         move(machine) {
           if (machine?.state === 'failed') return { done: { failed: machine.failure ?? 'no reason given' } };
           if (machine && isReadyForKey(machine) && !machine.authorized_keys.includes(order.sshKey)) {
-            const config = { hostname: order.name, key: order.sshKey };
+            const config = { hostname: order.name, authorized_keys: [order.sshKey] };
             return { ask: 'configure', act: (signal) => client.configure(machine, config, signal) };
           }
           return up(id, machine);
@@ -196,6 +193,36 @@ export function openSandbox({ transport, deps, settings, release }: SandboxInput
     async start(ref, op) {
       return toInstance(await power(ref, op, { name: 'start', limitMs: startLimitMs, move: up }), ref.stamp);
     },
+    setKeys: (ref, keys, op) =>
+      power(ref, op, {
+        name: 'take the keys',
+        limitMs: startLimitMs,
+        move(id, machine) {
+          const present = usable(id, machine);
+          if (sameKeys(present.authorized_keys, keys)) return { done: undefined };
+          return { ask: 'configure', act: (signal) => client.configure(present, { authorized_keys: keys }, signal) };
+        },
+      }),
+    async setPassword(ref, password, op) {
+      let taken = false;
+      await power(ref, op, {
+        name: 'take the password',
+        limitMs: startLimitMs,
+        move(id, machine) {
+          const present = usable(id, machine);
+          if (taken) return { done: undefined };
+          return {
+            ask: 'configure',
+            async act(signal) {
+              const acceptance = await client.configure(present, { root_password: password.reveal() }, signal);
+              taken = acceptance === 'accepted';
+              return acceptance;
+            },
+          };
+        },
+      });
+      return { user: 'root' };
+    },
     async observe(ref, ctx) {
       const id = idOf(ref);
       const machine =
@@ -219,6 +246,15 @@ function idOf(ref: OwnedRef): string | undefined {
 
 function isUsable(machine: Machine): boolean {
   return machine.state !== 'failed' && machine.state !== 'deleting';
+}
+
+function usable(id: string, machine: Machine | undefined): Machine {
+  if (machine !== undefined && isUsable(machine)) return machine;
+  throw new ProvisionerError('retry', `machine ${id} is not there any more`);
+}
+
+function sameKeys(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((key, index) => key === b[index]);
 }
 
 function isReadyForKey(machine: Machine): boolean {

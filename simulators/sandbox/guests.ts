@@ -74,8 +74,8 @@ export async function startGuests(
   function welcome(client: Connection, machine: Readonly<SandboxMachine>): void {
     client.on('error', () => client.end());
     client.on('authentication', (context) => {
-      if (mayEnter(context, machine.authorizedKeys, ssh2.utils.parseKey)) context.accept();
-      else context.reject(['publickey']);
+      if (mayEnter(context, machine, ssh2.utils.parseKey)) context.accept();
+      else context.reject(machine.rootPassword === undefined ? ['publickey'] : ['publickey', 'password']);
     });
     client.on('session', (accept) => serve(accept(), () => factsOf(machine, core)));
   }
@@ -98,14 +98,17 @@ export async function startGuests(
   }
 }
 
-/** Only root, only by key, and a signature, where given, must be good; without one it is the question whether a key would do. */
+/** Only root, by password where one was set, or by key: a signature, where given, must be good; without one it is the question whether a key would do. */
 function mayEnter(
   context: AuthContext,
-  authorized: readonly string[],
+  machine: Pick<SandboxMachine, 'authorizedKeys' | 'rootPassword'>,
   parseKey: (text: string) => ParsedKey | Error,
 ): boolean {
-  if (context.method !== 'publickey' || context.username !== 'root') return false;
-  for (const line of authorized) {
+  if (context.username !== 'root') return false;
+  if (context.method === 'password')
+    return machine.rootPassword !== undefined && context.password === machine.rootPassword;
+  if (context.method !== 'publickey') return false;
+  for (const line of machine.authorizedKeys) {
     const key = parseKey(line);
     if (key instanceof Error) continue;
     const own = key.getPublicSSH();

@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from '../../src/ports/clock.ts';
 import type { Random } from '../../src/ports/random.ts';
 import { type MachineState, type MachineView, SandboxRefusal } from './api.ts';
-import type { CreateOrder, SandboxMachine } from './machine.ts';
+import type { CreateOrder, GuestConfig, SandboxMachine } from './machine.ts';
 import { createNodes, type Nodes } from './nodes.ts';
 import type { HypervisorOptions } from './options.ts';
 
@@ -10,7 +10,7 @@ export interface Hypervisor {
   readonly machines: ReadonlyMap<string, SandboxMachine>;
   readonly nodes: Nodes;
   create(order: CreateOrder, how?: { createMs?: number; failsHalfway?: true }): SandboxMachine;
-  configure(machine: SandboxMachine, config: { hostname?: string; authorizedKeys?: readonly string[] }): void;
+  configure(machine: SandboxMachine, config: GuestConfig): void;
   start(machine: SandboxMachine): void;
   stop(machine: SandboxMachine): void;
   delete(machine: SandboxMachine): void;
@@ -184,6 +184,7 @@ export function createHypervisor(clock: Clock, random: Random, options: Hypervis
       if (machine.state === 'deleting') throw new SandboxRefusal('busy', 'the machine is being deleted');
       if (config.hostname !== undefined) machine.hostname = config.hostname;
       if (config.authorizedKeys !== undefined) machine.authorizedKeys = [...config.authorizedKeys];
+      if (config.rootPassword !== undefined) machine.rootPassword = config.rootPassword;
       changed(machine);
     },
     start(machine) {

@@ -17,6 +17,8 @@ export interface SandboxMachine {
   failure?: string;
   hostname: string;
   authorizedKeys: readonly string[];
+  /** Never shown by the API. */
+  rootPassword?: string;
   sshPort?: number;
   /** OpenSSH private key, kept over stop and start; made by the server that plays the guest. */
   hostKey?: string;
@@ -25,6 +27,13 @@ export interface SandboxMachine {
   /** Added to what running time alone gives; reset at stop like the rest. */
   extraBytesIn: number;
   extraBytesOut: number;
+}
+
+/** What a configure call changes; what is absent stays as it is. */
+export interface GuestConfig {
+  readonly hostname?: string;
+  readonly authorizedKeys?: readonly string[];
+  readonly rootPassword?: string;
 }
 
 export interface CreateOrder {

@@ -1,5 +1,5 @@
 import { SandboxRefusal } from './api.ts';
-import type { CreateOrder } from './machine.ts';
+import type { CreateOrder, GuestConfig } from './machine.ts';
 
 /** Reads the body of a create call. Throws `invalid`, naming the field. */
 export function readOrder(body: string | undefined): CreateOrder {
@@ -14,11 +14,12 @@ export function readOrder(body: string | undefined): CreateOrder {
 }
 
 /** Reads the body of a configure call; what is absent stays as it is. */
-export function readConfig(body: string | undefined): { hostname?: string; authorizedKeys?: readonly string[] } {
+export function readConfig(body: string | undefined): GuestConfig {
   const fields = readObject(body);
   return {
     ...(fields.hostname === undefined ? {} : { hostname: hostName(fields.hostname, 'hostname') }),
     ...(fields.authorized_keys === undefined ? {} : { authorizedKeys: keys(fields.authorized_keys) }),
+    ...(fields.root_password === undefined ? {} : { rootPassword: password(fields.root_password) }),
   };
 }
 
@@ -67,6 +68,12 @@ function keys(value: unknown): readonly string[] {
   const ok =
     Array.isArray(value) && value.every((key) => typeof key === 'string' && /^[a-z0-9@.-]+ [A-Za-z0-9+/=]+$/.test(key));
   if (!ok) throw invalid('authorized_keys', 'a list of `type base64`');
+  return value;
+}
+
+function password(value: unknown): string {
+  if (typeof value !== 'string' || !/^[\x21-\x7e]{8,128}$/.test(value))
+    throw invalid('root_password', '8 to 128 signs');
   return value;
 }
 

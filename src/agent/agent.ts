@@ -3,6 +3,7 @@ import type { ContractRecord } from '../lifecycle/index.ts';
 import { type HeartbeatAnswer, PlatformError } from '../platform/api.ts';
 import type { Cancel } from '../ports/clock.ts';
 import type { ContractId } from '../ports/ids.ts';
+import { AccessRequests, accessLoop } from './access.ts';
 import { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps } from './deps.ts';
 import { Parked } from './failures.ts';
@@ -38,16 +39,19 @@ interface Loops {
   readonly work: Loop;
   readonly reconcile: Loop;
   readonly health: Loop;
+  readonly access: Loop;
 }
 
 /**
- * The running daemon: four lanes (heartbeat, work list, reconcile, health) and one worker per open contract. The lanes know nothing
+ * The running daemon: five lanes (heartbeat, work list, reconcile, health, access) and one worker per open contract. The lanes know nothing
  * of each other; whatever one of them misses, its next pass sees.
  */
 export class Agent {
   readonly deps: AgentDeps;
   readonly targets: readonly Target[];
   readonly sightings = new Sightings();
+  /** What tenants asked for and cannot be given. */
+  readonly access = new AccessRequests();
   readonly platform: PlatformView = { state: 'unknown' };
   readonly #workers = new Map<ContractId, Worker>();
   readonly #work: WorkList;
@@ -109,6 +113,7 @@ export class Agent {
     this.#loops.reconcile.start();
     this.#loops.work.start();
     this.#loops.health.start();
+    this.#loops.access.start();
     this.deps.log.info(
       { contracts: this.#workers.size, targets: this.targets.map((target) => target.name) },
       'agent is running',
@@ -131,6 +136,15 @@ export class Agent {
     const approved = this.sightings.approve(contracts);
     this.#loops.reconcile.wake();
     return approved;
+  }
+
+  /** An operator gives a tenant a new password. Returns why that is impossible, or undefined when it is on its way. */
+  resetPassword(contract: string): string | undefined {
+    const worker = this.#workers.get(contract as ContractId);
+    if (worker?.record.goal !== 'keep' || !worker.record.delivered) return 'No machine of this contract is in use.';
+    if (!worker.target.can.setPassword) return `Target ${worker.target.name} cannot set passwords.`;
+    worker.resetPassword();
+    return undefined;
   }
 
   /**
@@ -280,6 +294,7 @@ export class Agent {
         onOutcome: (error) => this.#note(error, 'lastReconcileAt'),
       }),
       health: healthLoop({ deps, workers: this.#workers }),
+      access: accessLoop({ deps, workers: this.#workers, requests: this.access }),
     };
   }
 

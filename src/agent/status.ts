@@ -107,6 +107,22 @@ function findings(agent: Agent): Finding[] {
       'Check that the agent talks to the right platform with the right key.',
     );
   }
+  if (agent.access.unlistable !== undefined) {
+    add(
+      'warn',
+      'access.unlistable',
+      `Tenants wait for new passwords, but the platform cannot say which: ${agent.access.unlistable}`,
+      'Ask the tenants, or the platform; dc-agent reset-password serves one contract.',
+    );
+  }
+  for (const [contract, problem] of agent.access.problems) {
+    add(
+      'warn',
+      'access.unserved',
+      `The tenant of contract ${contract} asked for new access that cannot be given: ${problem}`,
+      'Tell the tenant; the platform has no report for this.',
+    );
+  }
   for (const worker of agent.workers.values()) {
     if (worker.power === 'absent' && worker.record.goal === 'keep') {
       add(

@@ -1,4 +1,4 @@
-import { waitUntilReady } from '../guest/index.ts';
+import { cleanSshKey, waitUntilReady } from '../guest/index.ts';
 import {
   afterAnnounce,
   afterClaim,
@@ -13,9 +13,12 @@ import {
 import type { InstanceDetails, LockAnswer } from '../platform/api.ts';
 import type { ExternalId } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
+import { Secret } from '../ports/secret.ts';
 import type { Instance, Operation } from '../provisioner/contract.ts';
 import { isProvisionerError } from '../provisioner/errors.ts';
+import type { AccessRequest } from './access.ts';
 import type { AgentDeps } from './deps.ts';
+import { makePassword } from './password.ts';
 import { machineOrder, ownedRef, type Target } from './target.ts';
 
 export interface StepContext {
@@ -27,6 +30,8 @@ export interface StepContext {
   readonly outcomeUnknown: boolean;
   /** Second machines of the same operation, by the latest list. */
   readonly twins: readonly ExternalId[];
+  /** What the tenant asked for. */
+  readonly asked: AccessRequest;
   readonly signal: AbortSignal;
   readonly log: Log;
   /** Called with each answer to a lock call, and when the call was begun (monotonic ms). */
@@ -161,6 +166,32 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
     return afterTerminate(await deps.platform.reportTerminated(record.contract, signal));
   },
 
+  async rekey(context) {
+    const { deps, target, record, asked, signal } = context;
+    const { sshKey } = asked;
+    if (sshKey === undefined) return [{ type: 'done', step: 'rekey', note: 'not asked for any more' }];
+    if (target.provisioner.setKeys === undefined) throw new Error('rekey on a backend that cannot');
+    await target.provisioner.setKeys(ownedRef(record, deps.agent), [sshKey], operation(context));
+    // The report marks whatever key is pending at that moment as done, so a newer one must not be waiting by now.
+    const pending = (await deps.platform.pendingKeyRotations(signal)).find((one) => one.contract === record.contract);
+    if (pending !== undefined && cleanedKey(pending.sshKey) !== sshKey)
+      return [unfinished('a newer key was asked for')];
+    if (pending !== undefined) {
+      const answer = await deps.platform.completeKeyRotation(record.contract, signal);
+      if (answer.outcome === 'refused' || answer.outcome === 'out-of-order')
+        return [unfinished(`the platform refused the report: ${'text' in answer ? answer.text : answer.status}`)];
+    }
+    return [{ type: 'done', step: 'rekey', sshKey }];
+  },
+
+  async reset(context) {
+    const { deps, target, record } = context;
+    if (target.provisioner.setPassword === undefined) throw new Error('reset on a backend that cannot');
+    const password = makePassword(deps.random);
+    await target.provisioner.setPassword(ownedRef(record, deps.agent), new Secret(password), operation(context));
+    return [{ type: 'done', step: 'reset', sealedPassword: deps.vault.seal(password) }];
+  },
+
   async stop(context) {
     const { deps, target, record } = context;
     if (target.provisioner.stop === undefined) throw new Error('stop on a backend that cannot');
@@ -175,6 +206,16 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
     return [{ type: 'done', step: 'start', instance: instanceData(instance) }];
   },
 };
+
+/** A key that cannot be used is never equal to one that was set. */
+function cleanedKey(text: string): string | undefined {
+  const key = cleanSshKey(text);
+  return key.ok ? key.key : undefined;
+}
+
+function unfinished(text: string): ContractEvent {
+  return { type: 'failed', step: 'rekey', kind: 'retry', text };
+}
 
 const UNREACHABLE = 'The machine was made, but did not accept a login in time.';
 

@@ -77,9 +77,15 @@ export class Target {
     return listed.map((instance) => instance.externalId).filter((id) => id !== externalId);
   }
 
-  get can(): { stop: boolean; start: boolean; needsLogin: boolean } {
-    const { stop, start, capabilities } = this.provisioner;
-    return { stop: stop !== undefined, start: start !== undefined, needsLogin: capabilities.readiness === 'ssh' };
+  get can(): { stop: boolean; start: boolean; needsLogin: boolean; setKeys: boolean; setPassword: boolean } {
+    const { stop, start, setKeys, setPassword, capabilities } = this.provisioner;
+    return {
+      stop: stop !== undefined,
+      start: start !== undefined,
+      needsLogin: capabilities.readiness === 'ssh',
+      setKeys: setKeys !== undefined,
+      setPassword: setPassword !== undefined,
+    };
   }
 
   /** Everything of ours on the backend; undefined when it cannot be listed now, which says nothing about any machine. */

@@ -3,6 +3,7 @@ import type { LockAnswer } from '../platform/api.ts';
 import type { Cancel } from '../ports/clock.ts';
 import type { ContractId, ExternalId } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
+import type { AccessRequest } from './access.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps } from './deps.ts';
 import { failure, Parked } from './failures.ts';
@@ -25,7 +26,7 @@ export interface WorkerOptions {
 
 /** Steps of the way to a machine; they share one lane of the target, so the number of machines in the making is bounded. */
 const MAKING: ReadonlySet<Step> = new Set<Step>(['claim', 'announce', 'create']);
-const ACTING: ReadonlySet<Step> = new Set<Step>(['destroy', 'prune', 'stop', 'start']);
+const ACTING: ReadonlySet<Step> = new Set<Step>(['destroy', 'prune', 'stop', 'start', 'rekey', 'reset']);
 /** Steps after which an older list knows nothing of the machine any more. */
 const CHANGING: ReadonlySet<Step> = new Set<Step>(['create', 'destroy', 'prune', 'stop', 'start']);
 /** Steps that a changed goal makes pointless. */
@@ -48,6 +49,9 @@ export class Worker {
   #step: { readonly step: Step; readonly controller: AbortController } | undefined;
   #power: SeenPower | undefined;
   #twins: readonly ExternalId[] = [];
+  #asked: AccessRequest = {};
+  /** The operator wants a new password, whatever the platform lists. */
+  #operatorAsked = false;
   #lastChangeEnded = -Infinity;
   #decision: Decision = { kind: 'wait', why: 'starting' };
 
@@ -148,6 +152,18 @@ export class Worker {
     this.wake();
   }
 
+  /** What the platform lists for this contract as asked for by the tenant. */
+  asked(request: AccessRequest): void {
+    const same = request.sshKey === this.#asked.sshKey && request.password === this.#asked.password;
+    this.#asked = request;
+    if (!same) this.wake();
+  }
+
+  resetPassword(): void {
+    this.#operatorAsked = true;
+    this.wake();
+  }
+
   get power(): SeenPower | undefined {
     return this.#power;
   }
@@ -207,6 +223,7 @@ export class Worker {
       ...(clockWatch.trusted ? {} : { clockSuspect: true }),
       ...(wanted === undefined ? {} : { platformWants: wanted }),
       ...(this.#twins.length === 0 ? {} : { twins: true }),
+      asked: this.#operatorAsked ? { ...this.#asked, password: true } : this.#asked,
     };
   }
 
@@ -274,6 +291,7 @@ export class Worker {
         attempt,
         outcomeUnknown,
         twins: this.#twins,
+        asked: this.#asked,
         signal,
         log: this.#log,
         onLock: (answer: LockAnswer, askedAt) => this.#lock.learnt(answer, askedAt),
@@ -296,10 +314,23 @@ export class Worker {
       ? []
       : [{ type: 'failed', step, kind: 'parked', text: 'overtaken by what the platform says' }];
     const safe = this.#options.deps.ledger.append(this.contract, ...events, ...overtaken);
+    this.#served(events);
     if (events.some((event) => event.type === 'done' && event.step === step))
       this.#log.info({ step, ms: Math.round(this.#options.deps.clock.monotonic() - beganAt) }, 'step done');
     // The next intent waits for it; only a step whose repetition costs something waits here.
     if (step === 'create' || step === 'destroy' || step === 'deliver') await safe;
+  }
+
+  /** What was just given is not asked for any more, until the platform lists it again. */
+  #served(events: readonly ContractEvent[]): void {
+    for (const event of events) {
+      if (event.type !== 'done') continue;
+      const { sshKey, password } = this.#asked;
+      if (event.step === 'rekey') this.#asked = password === undefined ? {} : { password };
+      if (event.step !== 'reset') continue;
+      this.#asked = sshKey === undefined ? {} : { sshKey };
+      this.#operatorAsked = false;
+    }
   }
 
   /** A create may not outlive the time in which its machine could still be handed over. */

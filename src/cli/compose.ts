@@ -136,6 +136,7 @@ async function openLocalApi(agent: Agent, ledger: Ledger, config: Config): Promi
     subscribe: (listener) => ledger.onEvent((contract, event, at) => listener(eventOf(contract, event, at))),
     actions: {
       approve: async (contracts) => approve(agent, contracts),
+      resetPassword: async (contract) => resetPassword(agent, contract),
       drain: async () => {
         agent.drain();
         return { ok: true, text: 'No new contracts are taken; what is begun is finished, and machines stay.' };
@@ -152,6 +153,15 @@ function approve(agent: Agent, contracts: readonly string[]): ActionAnswer {
   const approved = agent.approve(contracts);
   if (approved.length === 0) return { ok: false, text: 'Nothing is held back.' };
   return { ok: true, text: `Approved: the end of ${approved.length} machine(s) goes on.` };
+}
+
+function resetPassword(agent: Agent, contract: string): ActionAnswer {
+  const problem = agent.resetPassword(contract);
+  if (problem !== undefined) return { ok: false, text: problem };
+  return {
+    ok: true,
+    text: 'A new password is being set; the platform hands it to the tenant, and nobody else sees it.',
+  };
 }
 
 function settingsOf(config: Config): AgentDeps['settings'] {

@@ -155,6 +155,8 @@ describe('apply', () => {
       ['destroy', { machine: 'gone' }],
       ['prune', {}],
       ['terminate', { terminateReported: true }],
+      ['rekey', {}],
+      ['reset', {}],
       ['stop', { power: 'stopped' }],
       ['start', { power: 'running', starts: { count: 1, lastAt: NOW + 7 } }],
     ])('of %s', (step, expected) => {
@@ -213,6 +215,14 @@ describe('apply', () => {
     });
   });
 
+  it('knows the tenant by the new key once that is in the machine', () => {
+    const before = kept.order.sshKey;
+    const record = andThen(kept, done('rekey', { sshKey: 'ssh-ed25519 NEW' }));
+    expect(before).not.toBe('ssh-ed25519 NEW');
+    expect(record.order.sshKey).toBe('ssh-ed25519 NEW');
+    expect(andThen(kept, done('rekey')).order.sshKey).toBe(before);
+  });
+
   describe('the password', () => {
     const withPassword = told(...upTo('announce'), intent('create'), done('create', { sealedPassword: 'SEALED' }));
 
@@ -223,6 +233,12 @@ describe('apply', () => {
 
     it('is dropped when the contract is closed', () => {
       expect(JSON.stringify(andThen(withPassword, { type: 'closed', why: 'removed' }))).not.toContain('SEALED');
+    });
+
+    it('that a tenant asked for is owed like a first one', () => {
+      const record = andThen(kept, done('reset', { sealedPassword: 'NEW' }));
+      expect(record.sealedPassword).toBe('NEW');
+      expect(JSON.stringify(record.history)).not.toContain('NEW');
     });
 
     it('leaves the rest of its entry in the time line', () => {

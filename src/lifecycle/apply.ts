@@ -145,6 +145,10 @@ function succeeded(
         deliveredAt: at,
         ...(record.goal === 'deliver' ? { goal: 'keep' as const, goalSince: at, why: 'handed over' } : {}),
       };
+    case 'rekey':
+      return event.sshKey === undefined ? base : { ...base, order: { ...base.order, sshKey: event.sshKey } };
+    case 'reset':
+      return event.sealedPassword === undefined ? base : { ...base, sealedPassword: event.sealedPassword };
     case 'release':
       return { ...base, claimed: false };
     case 'fail':

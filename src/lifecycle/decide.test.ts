@@ -257,6 +257,36 @@ const KEEPING: Row[] = [
     expected: wait('the contract runs', dueAt(credentialFailed, 'credential', NOW)),
   },
   {
+    when: 'the tenant has a new key',
+    record: kept,
+    world: { power: 'running', asked: { sshKey: 'ssh-ed25519 NEW' } },
+    expected: step('rekey', 'the tenant has a new key'),
+  },
+  {
+    when: 'the tenant wants a new password',
+    record: kept,
+    world: { power: 'running', asked: { password: true } },
+    expected: step('reset', 'the tenant asked for a new password'),
+  },
+  {
+    when: 'the tenant wants both, and the key has just failed',
+    record: andThen(kept, failed('rekey')),
+    world: { asked: { sshKey: 'ssh-ed25519 NEW', password: true } },
+    expected: step('reset', 'the tenant asked for a new password'),
+  },
+  {
+    when: 'the tenant wants another password before the platform has the last one',
+    record: credentialFailed,
+    world: { asked: { password: true } },
+    expected: wait('the contract runs', dueAt(credentialFailed, 'credential', NOW)),
+  },
+  {
+    when: 'the tenant wants a new key, and the machine is off',
+    record: kept,
+    world: { power: 'stopped', asked: { sshKey: 'ssh-ed25519 NEW' } },
+    expected: START,
+  },
+  {
     when: 'the password waits, and the lock does not',
     record: andThen(andThen(credentialDue, failed('credential')), done('claim')),
     expected: RELEASE,
@@ -316,6 +346,12 @@ const PAUSING: Row[] = [
     record: paused,
     world: { power: 'stopped', twins: true },
     expected: step('prune', 'a second machine of the same operation turned up'),
+  },
+  {
+    when: 'its tenant wants a new key while it is paused',
+    record: paused,
+    world: { power: 'stopped', asked: { sshKey: 'ssh-ed25519 NEW' } },
+    expected: wait('paused by the platform'),
   },
   {
     when: 'it was paused right after it was handed over',

@@ -13,6 +13,8 @@ export interface World {
   readonly power?: 'running' | 'stopped' | 'transition' | 'unknown' | 'absent';
   /** A list showed a second machine of the same operation beside the one that was kept. */
   readonly twins?: boolean;
+  /** What the tenant asked for that this target can give, and does not have yet. */
+  readonly asked?: { readonly sshKey?: string; readonly password?: true };
   /** What the platform wants of a machine that was handed over, as it said lately; undefined when it was not asked lately. */
   readonly platformWants?: 'remove' | 'stop';
   /** Our clock is known to be wrong, so a deadline that seems to have passed proves nothing. */
@@ -124,8 +126,25 @@ function keep(record: ContractRecord, world: World, now: number): Decision {
   const next = owed(record, world, now);
   if (next !== undefined) return next;
   if (shouldStart(record, world)) return startAgain(record, now);
+  const access = askedFor(record, world).map((step) => attempt(record, step, now, WHY_ACCESS[step]));
+  const ready = access.find((decision) => decision.kind === 'step');
+  if (ready !== undefined) return ready;
   return { kind: 'wait', ...nextTry(record, now), why: 'the contract runs' };
 }
+
+function askedFor(record: ContractRecord, { asked }: World): AccessStep[] {
+  const steps: AccessStep[] = [];
+  if (asked?.sshKey !== undefined) steps.push('rekey');
+  // A password that the platform does not have yet comes first, or the tenant would be told one that is out of date.
+  if (asked?.password && record.sealedPassword === undefined) steps.push('reset');
+  return steps;
+}
+
+type AccessStep = 'rekey' | 'reset';
+const WHY_ACCESS: Record<AccessStep, string> = {
+  rekey: 'the tenant has a new key',
+  reset: 'the tenant asked for a new password',
+};
 
 /** What is left to do once a machine was handed over, whether it runs or is paused. */
 function owed(record: ContractRecord, world: World, now: number): Decision | undefined {

@@ -51,7 +51,13 @@ const CRASH_LOOP: Pace = { first: 5_000, cap: 600_000 };
 export function pace(step: Step, kind: FailureKind): Pace {
   if (kind === 'config' || kind === 'not-ours' || kind === 'permanent') return OPERATOR;
   if (step === 'start') return CRASH_LOOP;
-  return step === 'create' || step === 'destroy' || step === 'prune' || step === 'stop' || step === 'verify'
+  return step === 'create' ||
+    step === 'destroy' ||
+    step === 'prune' ||
+    step === 'stop' ||
+    step === 'verify' ||
+    step === 'rekey' ||
+    step === 'reset'
     ? BACKEND
     : PLATFORM;
 }

@@ -154,6 +154,8 @@ export type ContractEvent =
       readonly instance?: InstanceData;
       readonly hostKey?: string;
       readonly sealedPassword?: string;
+      /** The tenant's key from now on. */
+      readonly sshKey?: string;
       /** What was special about it, for the time line. */
       readonly note?: string;
     }

@@ -110,6 +110,8 @@ describe('the pace', () => {
     ['destroy', BACKEND],
     ['prune', BACKEND],
     ['stop', BACKEND],
+    ['rekey', BACKEND],
+    ['reset', BACKEND],
     ['verify', BACKEND],
     ['claim', PLATFORM],
     ['announce', PLATFORM],

@@ -14,6 +14,8 @@
  * | destroy | removes the machine | absent stays absent |
  * | prune | removes a second machine of the same operation | absent stays absent |
  * | terminate | reports `terminated` | may be repeated |
+ * | rekey | replaces the tenant's keys in the machine, and says so | the same keys again change nothing |
+ * | reset | sets a new password in the machine | a later one replaces it; `credential` hands the last one over |
  * | stop, start | power | the state asked for stays the state |
  */
 export type Step =
@@ -28,5 +30,7 @@ export type Step =
   | 'destroy'
   | 'prune'
   | 'terminate'
+  | 'rekey'
+  | 'reset'
   | 'stop'
   | 'start';

@@ -46,6 +46,7 @@ describe('the agent’s local door', () => {
           asked.push(contracts);
           return { ok: contracts.length > 0, text: 'approved' };
         },
+        resetPassword: async (contract) => ({ ok: true, text: `new password for ${contract}` }),
         drain: async () => ({ ok: true, text: 'draining' }),
         resume: async () => {
           throw new Error('password=hunter22 broke');
@@ -171,7 +172,7 @@ describe('without an agent', () => {
     const options = {
       status: () => healthy,
       subscribe: () => () => {},
-      actions: { approve: noAction, drain: noAction, resume: noAction },
+      actions: { approve: noAction, resetPassword: noAction, drain: noAction, resume: noAction },
     };
     await expect(startLocalApi({ ...options, socketPath })).rejects.toThrow('shorter state_dir');
   });

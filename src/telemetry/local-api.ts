@@ -15,6 +15,8 @@ export interface ActionAnswer {
 export interface LocalActions {
   /** Releases actions that the breaker holds back: those of the contracts named, or all when none is named. */
   approve(contracts: readonly string[]): Promise<ActionAnswer>;
+  /** Gives one machine a new password, which the platform hands to its tenant. */
+  resetPassword(contract: string): Promise<ActionAnswer>;
   drain(): Promise<ActionAnswer>;
   resume(): Promise<ActionAnswer>;
 }
@@ -36,7 +38,7 @@ export interface LocalApi {
  * Whoever may open the socket may act; it answers with nothing secret, and never touches a tenant's machine by itself.
  *
  * GET /v1/status · GET /livez · GET /readyz (503 with the reasons) · GET /v1/events (server-sent, resumable)
- * POST /v1/approve {"contracts":[…]} · POST /v1/drain · POST /v1/resume
+ * POST /v1/approve {"contracts":[…]} · POST /v1/reset-password {"contracts":[one]} · POST /v1/drain · POST /v1/resume
  */
 export async function startLocalApi(options: LocalApiOptions): Promise<LocalApi> {
   const events = createEventStream(options.status().startedAt);
@@ -67,6 +69,12 @@ export async function startLocalApi(options: LocalApiOptions): Promise<LocalApi>
         const contracts = readContracts(await readBody(request));
         if (!contracts) return send(response, 400, { error: 'Expected {"contracts": ["…"]}, or no body for all.' });
         return sendAnswer(response, await options.actions.approve(contracts));
+      }
+      case 'POST /v1/reset-password': {
+        const [contract, ...others] = readContracts(await readBody(request)) ?? [];
+        if (contract === undefined || others.length > 0)
+          return send(response, 400, { error: 'Expected {"contracts": ["…"]} with one contract.' });
+        return sendAnswer(response, await options.actions.resetPassword(contract));
       }
       case 'POST /v1/drain':
         return sendAnswer(response, await options.actions.drain());
@@ -105,6 +113,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   '/readyz': 'GET',
   '/v1/events': 'GET',
   '/v1/approve': 'POST',
+  '/v1/reset-password': 'POST',
   '/v1/drain': 'POST',
   '/v1/resume': 'POST',
 };

@@ -200,6 +200,18 @@ export const MUTANTS = [
       "this.#stopping = true;\n    if (this.record.machine === 'made') void this.target.provisioner.destroy({ stamp: { agent: this.#options.deps.agent, contract: this.contract, operation: this.record.operation }, handles: {} }, { id: this.record.operation, attempt: 1, outcomeUnknown: false, handles: {}, remember: async () => {}, signal: new AbortController().signal, log: this.#log });\n    this.#timer?.();\n    const onForce",
   },
   {
+    name: 'reports a new key that it did not put in',
+    file: 'src/agent/steps.ts',
+    find: 'await target.provisioner.setKeys(ownedRef(record, deps.agent), [sshKey], operation(context));',
+    replace: '',
+  },
+  {
+    name: 'reports a password that it did not set',
+    file: 'src/agent/steps.ts',
+    find: 'await target.provisioner.setPassword(ownedRef(record, deps.agent), new Secret(password), operation(context));',
+    replace: 'void Secret;',
+  },
+  {
     name: 'lets the heartbeat wait for the backend',
     seed: 1,
     file: 'src/agent/heartbeat.ts',

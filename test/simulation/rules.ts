@@ -1,7 +1,7 @@
 import type { Exchange } from '../../simulators/platform/core.ts';
 import type { Contract } from '../../simulators/platform/state.ts';
 import type { SandboxCore } from '../../simulators/sandbox/core.ts';
-import { callOf, type Host, SSH_KEY, type World } from './world.ts';
+import { callOf, type Host, type World } from './world.ts';
 
 export interface Violation {
   readonly rule: string;
@@ -206,7 +206,7 @@ export class Rules {
       this.blame('what is handed over exists', `${short(contract)} was reported without its machine`);
     const answers =
       this.#world.sandbox.sshAt(machine?.sshPort ?? 0)?.ready === true &&
-      machine?.authorizedKeys.includes(SSH_KEY) === true;
+      machine?.authorizedKeys.includes(keyOf(row)) === true;
     if (right && !answers && !excused && !this.excuses.poweredOff.has(contract))
       this.blame('what is handed over works', `${short(contract)} was reported before a login works`);
   }
@@ -266,8 +266,16 @@ export class Rules {
       found.push(`${short(row.id)}: the tenant was told of port ${details.ssh_port}, not ${machine.sshPort}`);
     const wanted = row.status === 'paused' ? 'stopped' : 'running';
     if (machine.state !== wanted) found.push(`${short(row.id)} (${row.status}): its machine is ${machine.state}`);
-    if (!machine.authorizedKeys.includes(SSH_KEY))
-      found.push(`${short(row.id)}: its machine does not accept the tenant's key`);
+    // A restored platform may have forgotten a rotation, or that a password was handed over.
+    if (this.excuses.restoredAt !== undefined) return found;
+    if (machine.authorizedKeys.join() !== keyOf(row))
+      found.push(`${short(row.id)}: its machine does not accept exactly the tenant's key`);
+    if (machine.rootPassword !== toldPassword(row))
+      found.push(`${short(row.id)}: the tenant was told another password than its machine has`);
+    if (row.status === 'paused') return found;
+    if (row.rotationKey !== undefined) found.push(`${short(row.id)}: its tenant still waits for a new key`);
+    if (row.resetRequestedAt !== undefined && this.#world.platform.quirks.passwordResetListFails === false)
+      found.push(`${short(row.id)}: its tenant still waits for a new password`);
     return found;
   }
 
@@ -303,4 +311,14 @@ export class Rules {
 
 export function short(contract: string): string {
   return contract.slice(0, 8);
+}
+
+/** The tenant's key as it stands in a machine: without its comment. */
+function keyOf(row: Contract): string {
+  return row.sshKey.trim().split(/\s+/, 2).join(' ');
+}
+
+/** What the tenant's envelope holds, if there is one. */
+function toldPassword({ envelope }: Contract): string | undefined {
+  return envelope === undefined ? undefined : JSON.parse(envelope).password;
 }

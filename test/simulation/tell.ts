@@ -3,7 +3,7 @@ import { defaultPolicy } from '../../src/lifecycle/index.ts';
 import { type Log, silentLog } from '../../src/ports/log.ts';
 import { Rules, short, type Violation } from './rules.ts';
 import type { Action, Story } from './story.ts';
-import { type Host, SSH_KEY, World } from './world.ts';
+import { type Host, SSH_KEY, sshKey, World } from './world.ts';
 
 export interface Outcome {
   readonly violations: readonly Violation[];
@@ -38,6 +38,7 @@ class Performance {
   readonly #coverage = new Set<string>();
   readonly #contracts = new Map<number, Contract['id']>();
   readonly #strangers = new Map<string, string>();
+  #rotations = 0;
   #backup: ReturnType<World['platform']['backup']> | undefined;
 
   constructor(story: Story, options: TellOptions) {
@@ -265,7 +266,7 @@ class Performance {
       resume: () => admin.resume(id),
       'lose-dispute': () => admin.loseDispute(id),
       expire: () => admin.expire(id),
-      'rotate-key': () => admin.rotateKey(id, SSH_KEY),
+      'rotate-key': () => admin.rotateKey(id, `${sshKey(100 + (this.#rotations++ % 100))} tenant@home`),
       'reset-password': () => admin.resetPassword(id),
     };
     try {

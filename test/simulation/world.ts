@@ -30,7 +30,18 @@ export interface WorldOptions {
   readonly weather?: { readonly platform: number; readonly backend: number };
 }
 
-export const SSH_KEY = `ssh-ed25519 ${Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.from([0, 0, 0, 32]), Buffer.alloc(32, 7)]).toString('base64')}`;
+/** A tenant's key; each number gives another. */
+export function sshKey(number: number): string {
+  const blob = [
+    Buffer.from([0, 0, 0, 11]),
+    Buffer.from('ssh-ed25519'),
+    Buffer.from([0, 0, 0, 32]),
+    Buffer.alloc(32, number),
+  ];
+  return `ssh-ed25519 ${Buffer.concat(blob).toString('base64')}`;
+}
+
+export const SSH_KEY = sshKey(7);
 
 const SETTINGS: AgentSettings = {
   version: '0.0.0-simulated',
@@ -108,7 +119,12 @@ export class World {
     this.platform = createPlatformCore({
       clock: this.time,
       random: this.random.fork(),
-      options: { crypto: cheapCrypto, settings: { requireVerifiedEmail: false } },
+      options: {
+        crypto: cheapCrypto,
+        settings: { requireVerifiedEmail: false },
+        // The real server cannot list resets at present; one that can must be served.
+        quirks: { passwordResetListFails: options.seed % 2 === 0 },
+      },
     });
     this.sandbox = createSandboxCore({
       clock: this.time,

@@ -5,7 +5,9 @@ import { devDemoCommand, devPlatformCommand, devSandboxCommand } from './dev.ts'
 import { doctorCommand } from './doctor.ts';
 import { drainCommand, resumeCommand } from './drain.ts';
 import { explainCommand } from './explain.ts';
+import { resetPasswordCommand } from './reset-password.ts';
 import { runCommand } from './run.ts';
+import { setupServiceCommand } from './setup-service.ts';
 import { setupTokenCommand } from './setup-token.ts';
 import { statusCommand } from './status.ts';
 import { testProvisionCommand } from './test-provision.ts';
@@ -15,7 +17,7 @@ export const DEFAULT_CONFIG = '/etc/dc-agent/dc-agent.toml';
 
 /** What commands of two words begin with. */
 export const GROUPS: Readonly<Record<string, string>> = {
-  setup: 'Register this host with the platform.',
+  setup: 'Register this host with the platform, and make a service of the agent.',
   config: 'Check and explain the configuration.',
   dev: 'Stand-ins for the platform and for a backend, for trying things out.',
 };
@@ -23,6 +25,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
 /** Every command, in the order of help and documentation. */
 export const allCommands: readonly Command[] = [
   setupTokenCommand,
+  setupServiceCommand,
   configCheckCommand,
   configExplainCommand,
   configSchemaCommand,
@@ -32,6 +35,7 @@ export const allCommands: readonly Command[] = [
   statusCommand,
   explainCommand,
   approveCommand,
+  resetPasswordCommand,
   drainCommand,
   resumeCommand,
   devDemoCommand,

@@ -67,6 +67,8 @@ const PURPOSE: Readonly<Record<Step, string>> = {
   destroy: 'removes the machine',
   prune: 'removes a second machine that a late answer left',
   terminate: 'tells the platform that the machine is gone',
+  rekey: 'replaces the tenant’s keys in the machine',
+  reset: 'sets a new password in the machine',
   stop: 'turns the machine off',
   start: 'turns the machine on',
 };

@@ -29,6 +29,16 @@ export const approve: Handler = async (args, io) => {
   return act(socket, '/v1/approve', { contracts }, io);
 };
 
+export const resetPassword: Handler = async (args, io) => {
+  const socket = socketPath((await readConfig(args, io)).agent.stateDir);
+  const { contracts } = await readLocalStatus(socket);
+  const contract = pickContract(
+    args.operands[0] ?? '',
+    contracts.map((one) => one.contract),
+  );
+  return act(socket, '/v1/reset-password', { contracts: [contract] }, io);
+};
+
 export const drain: Handler = async (args, io) => {
   const socket = socketPath((await readConfig(args, io)).agent.stateDir);
   const code = await act(socket, '/v1/drain', undefined, io);

@@ -1,4 +1,4 @@
-import ssh2 from 'ssh2';
+import ssh2, { type ConnectConfig } from 'ssh2';
 import { keyPair } from '../../../simulators/sandbox/key-pair.ts';
 
 export interface Door {
@@ -7,7 +7,16 @@ export interface Door {
 }
 
 /** Logs in as the tenant would, runs one command and resolves with what it printed. Rejects when the key is not accepted. */
-export function login({ host, port }: Door, privateKey: string, command: string): Promise<string> {
+export function login(door: Door, privateKey: string, command: string): Promise<string> {
+  return run(door, { privateKey }, command);
+}
+
+/** The same with root's password. */
+export function loginWithPassword(door: Door, password: string, command: string): Promise<string> {
+  return run(door, { password }, command);
+}
+
+function run({ host, port }: Door, credentials: Partial<ConnectConfig>, command: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const client = new ssh2.Client();
     client.on('error', reject);
@@ -27,7 +36,7 @@ export function login({ host, port }: Door, privateKey: string, command: string)
         });
       });
     });
-    client.connect({ host, port, username: 'root', privateKey, readyTimeout: 20_000 });
+    client.connect({ host, port, username: 'root', ...credentials, readyTimeout: 20_000 });
   });
 }
 
