@@ -1,5 +1,6 @@
 import type { ContractRecord } from '../lifecycle/index.ts';
 import { type HealthReport, PlatformError } from '../platform/api.ts';
+import { sleep } from '../ports/clock.ts';
 import type { ContractId } from '../ports/ids.ts';
 import type { Instance } from '../provisioner/contract.ts';
 import { withDeadline } from './deadline.ts';
@@ -22,12 +23,25 @@ export interface HealthContext {
   readonly workers: ReadonlyMap<ContractId, Worker>;
 }
 
+/** From the first packet to the host key. */
+const KNOCK_TIMEOUT_MS = 5_000;
+/** One lost packet is no outage: a door that stays shut is knocked at once more, after this long. */
+const KNOCK_AGAIN_MS = 3_000;
+
+interface Told {
+  readonly status: HealthReport['status'];
+  /** What the lists said at that time. */
+  readonly seen: HealthReport['status'];
+  readonly at: number;
+}
+
 /**
  * Reports the health of every handed-over machine once per interval, one at a time and evenly spread; a machine whose state changed
- * goes first. It reads what the lists saw, so it costs the backend nothing.
+ * goes first. What the lists saw comes first and costs the backend nothing; a machine that should answer is then asked for its
+ * host key on the way that its tenant takes.
  */
 export function healthLoop({ deps, workers }: HealthContext): Loop {
-  const told = new Map<ContractId, { readonly status: HealthReport['status']; readonly at: number }>();
+  const told = new Map<ContractId, Told>();
   return new Loop({
     name: 'health',
     clock: deps.clock,
@@ -39,9 +53,9 @@ export function healthLoop({ deps, workers }: HealthContext): Loop {
       const next = mostUrgent(owned(workers), told, deps.clock.monotonic(), deps.settings.healthIntervalMs);
       for (const contract of told.keys()) if (!workers.has(contract)) told.delete(contract);
       if (next === undefined) return;
-      const checked = await check(deps, next, signal);
-      const report = { ...(checked ?? assess(next)), checkedAt: deps.clock.now() };
-      told.set(next.contract, { status: report.status, at: deps.clock.monotonic() });
+      const seen = assess(next).status;
+      const report = { ...(await examine(deps, next, signal)), checkedAt: deps.clock.now() };
+      told.set(next.contract, { status: report.status, seen, at: deps.clock.monotonic() });
       try {
         await deps.platform.reportHealth(next.contract, report, signal);
       } catch (error) {
@@ -55,6 +69,42 @@ export function healthLoop({ deps, workers }: HealthContext): Loop {
 
 function hasCheck({ record, target }: Worker): boolean {
   return target.provisioner.capabilities.healthCheck === true && record.goal === 'keep';
+}
+
+/** What the backend says, and, where nothing speaks against it, what the machine itself answers. */
+async function examine(deps: AgentDeps, worker: Worker, signal: AbortSignal): Promise<Assessment> {
+  const backend = (await check(deps, worker, signal)) ?? assess(worker);
+  if (backend.status === 'unhealthy') return backend;
+  const answer = await knock(deps, worker, signal);
+  if (answer === undefined) return backend;
+  return backend.status === 'healthy' ? { ...backend, ...answer } : answer;
+}
+
+/** Undefined where no login is possible by design. A machine that answers is up, also while its backend cannot be read. */
+async function knock(
+  deps: AgentDeps,
+  { record, target }: Worker,
+  signal: AbortSignal,
+): Promise<Assessment | undefined> {
+  const ssh = record.instance?.ssh;
+  if (ssh === undefined || record.goal !== 'keep' || !target.can.needsLogin) return undefined;
+  for (let attempt = 1; ; attempt++) {
+    const probe = await deps.guest.probeSsh(
+      { ...ssh, sshKey: record.order.sshKey, timeoutMs: KNOCK_TIMEOUT_MS, ...expected(record) },
+      signal,
+    );
+    // Keys and host keys are the tenant's own business by now; that something answers is what is promised.
+    if (probe.state === 'ready') return { status: 'healthy', latencyMs: Math.round(probe.latencyMs) };
+    if (probe.state === 'key-refused') return { status: 'healthy' };
+    if (probe.state === 'wrong-host-key')
+      return { status: 'healthy', details: 'its host key is another than when it was handed over' };
+    if (attempt === 2) return { status: 'unhealthy', details: 'the SSH server does not answer' };
+    await sleep(deps.clock, KNOCK_AGAIN_MS, signal);
+  }
+}
+
+function expected({ hostKey }: ContractRecord): { expectHostKey?: string } {
+  return hostKey === undefined ? {} : { expectHostKey: hostKey };
 }
 
 /** What a backend with a health check of its own says; undefined where the lists know as much, or it could not tell. */
@@ -83,14 +133,14 @@ function owned(workers: ReadonlyMap<ContractId, Worker>): Worker[] {
 
 function mostUrgent(
   workers: readonly Worker[],
-  told: ReadonlyMap<ContractId, { readonly status: HealthReport['status']; readonly at: number }>,
+  told: ReadonlyMap<ContractId, Told>,
   now: number,
   interval: number,
 ): Worker | undefined {
   let oldest: { worker: Worker; at: number } | undefined;
   for (const worker of workers) {
     const before = told.get(worker.contract);
-    if (before !== undefined && !hasCheck(worker) && assess(worker).status !== before.status) return worker;
+    if (before !== undefined && !hasCheck(worker) && assess(worker).status !== before.seen) return worker;
     const at = before?.at ?? -Infinity;
     if (oldest === undefined || at < oldest.at) oldest = { worker, at };
   }
