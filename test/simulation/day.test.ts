@@ -43,7 +43,7 @@ it('a day of an agent with thirty machines and a rental every half hour leaves m
     timers: world.time.pending,
     handles: process.getActiveResourcesInfo().length,
   };
-  expect(world.sandbox.machines.size).toBe(30);
+  expect(world.backend.machines().length).toBe(30);
   expect(after.timers).toBeLessThanOrEqual(before.timers + 10);
   expect(after.handles).toBeLessThanOrEqual(before.handles + 2);
   // Forty closed records are kept for thirty days, and the simulators have counters of their own.

@@ -71,8 +71,8 @@ async function timeLine(story: Story): Promise<number> {
           `${(request.peer ?? '').padEnd(7)} ${request.method} ${path} ${request.body.slice(0, 60)} → ${transport} ${response.status} ${response.body.slice(0, 90)}`,
         );
       });
-      world.sandbox.onChange((machine) =>
-        line(`machine ${machine.id} of ${short(machine.labels['dc-contract-id'] ?? 'nobody')} is ${machine.state}`),
+      world.backend.onChange((machine) =>
+        line(`machine ${machine.id} of ${short(machine.contract ?? 'nobody')} is ${machine.state}`),
       );
     },
     onScene: (text) => line(`** ${text}`),

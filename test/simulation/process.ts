@@ -1,6 +1,3 @@
-import { openSandbox } from '../../provisioners/sandbox/provisioner.ts';
-import { sandboxSettings } from '../../provisioners/sandbox/schema.ts';
-import type { SandboxTransport } from '../../provisioners/sandbox/transport.ts';
 import { cheapSignature } from '../../simulators/platform/verify.ts';
 import { Agent, type AgentSettings } from '../../src/agent/index.ts';
 import type { Guest, SshProbe } from '../../src/guest/index.ts';
@@ -12,6 +9,7 @@ import type { Clock } from '../../src/ports/clock.ts';
 import type { Disk } from '../../src/ports/disk.ts';
 import type { AgentId, TargetName } from '../../src/ports/ids.ts';
 import type { Log } from '../../src/ports/log.ts';
+import type { Backend, Client } from './backend.ts';
 import type { ModelDisk } from './model-disk.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -23,7 +21,8 @@ export interface ProcessOptions {
   readonly agentKey: string;
   readonly providerPubkey: string;
   readonly platform: Transport;
-  readonly sandbox: SandboxTransport;
+  readonly backend: Backend;
+  readonly client: Pick<Client, 'latencyMs' | 'onFault' | 'onCreate'>;
   readonly probe: (host: string, port: number, key: string) => SshProbe;
   readonly settings: AgentSettings;
   readonly log: Log;
@@ -85,10 +84,11 @@ export class AgentProcess {
       budget: createBudget({ clock, limits: { read: 100_000, write: 100_000 } }),
       log,
     });
-    const provisioner = openSandbox({
-      transport: this.#gate(this.#options.sandbox),
-      deps: { agent: agentId, target: 'sandbox', clock, random, log },
-      settings: sandboxSettings.parse({ socket_path: '/simulated' }),
+    const { backend, client } = this.#options;
+    const provisioner = backend.open({
+      ...client,
+      gate: (call) => this.#gate(call),
+      deps: { agent: agentId, target: backend.type, clock, random, log },
     });
     this.agent = new Agent({
       agent: agentId,
@@ -103,7 +103,7 @@ export class AgentProcess {
         seal: (text) => Buffer.from(text).toString('base64'),
         open: (text) => Buffer.from(text, 'base64').toString(),
       },
-      targets: [{ name: 'sandbox' as TargetName, type: 'sandbox', provisioner }],
+      targets: [{ name: backend.type as TargetName, type: backend.type, provisioner }],
       clockSkewMs: () => platform.skew()?.skewMs,
     });
     this.agent.start();

@@ -1,6 +1,6 @@
 import type { Exchange } from '../../simulators/platform/core.ts';
 import type { Contract } from '../../simulators/platform/state.ts';
-import type { SandboxCore } from '../../simulators/sandbox/core.ts';
+import type { SeenMachine } from './backend.ts';
 import { callOf, type Host, type World } from './world.ts';
 
 export interface Violation {
@@ -8,8 +8,6 @@ export interface Violation {
   readonly at: number;
   readonly text: string;
 }
-
-type Machine = ReturnType<SandboxCore['machines']['get']> & object;
 
 const LIVE: ReadonlySet<string> = new Set(['provisioned', 'active', 'paused']);
 const OPEN: ReadonlySet<string> = new Set(['accepted', 'provisioning', ...LIVE]);
@@ -57,7 +55,7 @@ export class Rules {
   constructor(world: World) {
     this.#world = world;
     world.onCreate = (host, contract) => this.#onCreate(host, contract);
-    world.sandbox.onChange((machine) => this.#onMachine(machine));
+    world.backend.onChange((machine) => this.#onMachine(machine));
     world.platform.onExchange(({ request, outcome }) => this.#onExchange(request, outcome));
   }
 
@@ -107,10 +105,10 @@ export class Rules {
     }
   }
 
-  #onMachine(machine: Machine): void {
+  #onMachine(machine: SeenMachine): void {
     if (this.#world.intervening) return;
-    const owner = this.#world.hosts.find((host) => host.agentKey === machine.labels['dc-agent-id']);
-    const contract = machine.labels['dc-contract-id'] ?? '';
+    const owner = this.#world.hosts.find((host) => host.agentKey === machine.agent);
+    const contract = machine.contract ?? '';
     if (machine.state !== 'deleting' && machine.state !== 'stopping') return;
     if (owner === undefined) return this.blame('only our own', `machine ${machine.id}, not ours, is ${machine.state}`);
     const row = this.#world.platform.contracts.get(contract);
@@ -199,14 +197,12 @@ export class Rules {
       row.completedAt !== this.#world.time.now()
     )
       return;
-    const machine = this.#world.sandbox.machines.get(JSON.parse(report.instanceDetails ?? '{}').external_id);
-    const right = machine?.labels['dc-contract-id'] === contract && machine.labels['dc-agent-id'] === key;
+    const machine = this.#world.machine(JSON.parse(report.instanceDetails ?? '{}').external_id);
+    const right = machine?.contract === contract && machine.agent === key;
     const excused = this.excuses.lost.has(contract) || this.#isNews(contract);
     if (!right && !excused)
       this.blame('what is handed over exists', `${short(contract)} was reported without its machine`);
-    const answers =
-      this.#world.sandbox.sshAt(machine?.sshPort ?? 0)?.ready === true &&
-      machine?.authorizedKeys.includes(keyOf(row)) === true;
+    const answers = this.#world.isAnswering(machine) && machine?.keys.includes(keyOf(row)) === true;
     if (right && !answers && !excused && !this.excuses.poweredOff.has(contract))
       this.blame('what is handed over works', `${short(contract)} was reported before a login works`);
   }
@@ -218,9 +214,9 @@ export class Rules {
     for (const row of this.#world.platform.contracts.values()) {
       if (!this.excuses.foreign.has(row.id)) found.push(...this.#unsettledContract(row));
     }
-    for (const machine of this.#world.sandbox.machines.values()) {
-      const contract = machine.labels['dc-contract-id'];
-      const ours = this.#world.hosts.some((host) => host.agentKey === machine.labels['dc-agent-id']);
+    for (const machine of this.#world.backend.machines()) {
+      const contract = machine.contract;
+      const ours = this.#world.hosts.some((host) => host.agentKey === machine.agent);
       // What a restored platform has forgotten is kept: not knowing is no reason to destroy anything.
       if (ours && restoredAt === undefined && !this.#world.platform.contracts.has(contract ?? ''))
         found.push(`machine ${machine.id} is of no contract`);
@@ -256,21 +252,21 @@ export class Rules {
   }
 
   #wrongMachine(row: Contract, id: string): string[] {
-    const machine = this.#world.sandbox.machines.get(id);
+    const machine = this.#world.machine(id);
     if (machine === undefined) return [`${short(row.id)} has no machine ${id}`];
     const found: string[] = [];
     const details = JSON.parse(row.details ?? '{}');
     if (details.external_id !== id)
       found.push(`${short(row.id)}: the tenant was told of machine ${details.external_id}, not ${id}`);
-    if (details.ssh_port !== machine.sshPort)
-      found.push(`${short(row.id)}: the tenant was told of port ${details.ssh_port}, not ${machine.sshPort}`);
+    const told = `${details.ip_address}:${details.ssh_port}`;
+    if (told !== machine.door) found.push(`${short(row.id)}: the tenant was told of ${told}, not ${machine.door}`);
     const wanted = row.status === 'paused' ? 'stopped' : 'running';
     if (machine.state !== wanted) found.push(`${short(row.id)} (${row.status}): its machine is ${machine.state}`);
     // A restored platform may have forgotten a rotation, or that a password was handed over.
     if (this.excuses.restoredAt !== undefined) return found;
-    if (machine.authorizedKeys.join() !== keyOf(row))
+    if (machine.keys.join() !== keyOf(row))
       found.push(`${short(row.id)}: its machine does not accept exactly the tenant's key`);
-    if (machine.rootPassword !== toldPassword(row))
+    if (machine.password !== toldPassword(row))
       found.push(`${short(row.id)}: the tenant was told another password than its machine has`);
     if (row.status === 'paused') return found;
     if (row.rotationKey !== undefined) found.push(`${short(row.id)}: its tenant still waits for a new key`);
@@ -298,9 +294,9 @@ export class Rules {
         found.push(`${name} is in the middle of ${record.running.step}`);
       if (record.sealedPassword !== undefined) found.push(`${name} still owes a password`);
     }
-    for (const machine of this.#world.sandbox.machines.values()) {
-      const contract = machine.labels['dc-contract-id'];
-      if (machine.labels['dc-agent-id'] !== agentKey || contract === undefined) continue;
+    for (const machine of this.#world.backend.machines()) {
+      const contract = machine.contract;
+      if (machine.agent !== agentKey || contract === undefined) continue;
       const record = [...process.ledger.records.values()].find((one) => one.contract === contract);
       if (record === undefined || record.closedAt !== undefined)
         found.push(`${host.name} has machine ${machine.id} without an open record`);

@@ -1,5 +1,5 @@
 import type { Fault as PlatformFault } from '../../simulators/platform/faults.ts';
-import type { Fault as BackendFault } from '../../simulators/sandbox/faults.ts';
+import type { Fault as BackendTrouble } from '../../simulators/sandbox/faults.ts';
 import { SeededRandom } from './seeded-random.ts';
 
 /** The calls to the platform that faults are aimed at. */
@@ -15,6 +15,8 @@ export const PLATFORM_CALLS = [
   'credential',
 ] as const;
 export type PlatformCall = (typeof PLATFORM_CALLS)[number];
+
+export type { BackendTrouble };
 
 export type BackendCall = 'create' | 'list' | 'get' | 'configure' | 'start' | 'stop' | 'delete' | 'inventory';
 
@@ -53,7 +55,7 @@ export type Action =
       readonly call: BackendCall;
       readonly skip: number;
       readonly times: number;
-      readonly fault: BackendFault;
+      readonly fault: BackendTrouble;
     }
   | { readonly kind: 'platform-outage' | 'backend-outage'; readonly forMs: number }
   | { readonly kind: 'platform-lies'; readonly forMs: number }
@@ -236,7 +238,7 @@ function trouble(random: SeededRandom, hosts: number): Action {
     'delete',
     'inventory',
   ] as const);
-  return { kind: 'backend-fault', call, skip, times, fault: backendFault(random, call) };
+  return { kind: 'backend-fault', call, skip, times, fault: backendTrouble(random, call) };
 }
 
 /** Caches answer reads with what was true before; a write is never answered from one. */
@@ -263,8 +265,8 @@ export function platformFault(random: SeededRandom, call: PlatformCall | undefin
 }
 
 /** A fault for any call, except that it lies about machines: those are told in scenes, which know what may be excused. */
-export function backendFault(random: SeededRandom, call: string): BackendFault {
-  const any: (() => BackendFault)[] = [
+export function backendTrouble(random: SeededRandom, call: string): BackendTrouble {
+  const any: (() => BackendTrouble)[] = [
     () => ({
       kind: random.pick(['refuse', 'drop-before', 'drop-after', 'truncate', 'hang', 'hang-before', 'garbage'] as const),
     }),
@@ -276,7 +278,7 @@ export function backendFault(random: SeededRandom, call: string): BackendFault {
       ...(random.chance(0.3) ? { processed: true } : {}),
     }),
   ];
-  const own: Readonly<Record<string, (() => BackendFault)[]>> = {
+  const own: Readonly<Record<string, (() => BackendTrouble)[]>> = {
     create: [
       () => ({ kind: 'no-capacity' }),
       () => ({ kind: 'half-create' }),

@@ -140,7 +140,7 @@ class Performance {
 
   #strangersAreWell(): void {
     for (const [id, state] of this.#strangers) {
-      const machine = this.#world.sandbox.machines.get(id);
+      const machine = this.#world.machine(id);
       if (machine?.state !== state)
         this.#rules.blame('only our own', `somebody else's machine ${id} is ${machine?.state ?? 'gone'}`);
     }
@@ -211,13 +211,7 @@ class Performance {
       case 'platform-fault':
         return this.#world.addPlatformFault(action.call, action.fault, action.skip, action.times);
       case 'backend-fault':
-        this.#world.sandbox.faults.add({
-          call: action.call,
-          fault: action.fault,
-          skip: action.skip,
-          times: action.times,
-        });
-        return;
+        return this.#world.backend.addTrouble(action.call, action.fault, action.skip, action.times);
       case 'platform-outage':
         this.#world.platformReachable = false;
         this.#world.time.after(action.forMs, () => {
@@ -226,8 +220,8 @@ class Performance {
         });
         return;
       case 'backend-outage':
-        this.#world.sandbox.admin.setReachable(false);
-        this.#world.time.after(action.forMs, () => this.#world.sandbox.admin.setReachable(true));
+        this.#world.backend.setReachable(false);
+        this.#world.time.after(action.forMs, () => this.#world.backend.setReachable(true));
         return;
       case 'platform-lies':
         return this.#lie(action.forMs);
@@ -282,17 +276,17 @@ class Performance {
     const contract = this.#contracts.get(name);
     const [machine] = contract === undefined ? [] : this.#world.machinesOf(contract);
     if (contract === undefined || machine === undefined) return;
-    const { admin } = this.#world.sandbox;
+    const { backend } = this.#world;
     this.#rules.excuses.changedAt.set(contract, this.#world.time.monotonic());
     this.#world.intervening = true;
     if (kind === 'power-off') {
       this.#rules.excuses.poweredOff.add(contract);
-      admin.powerOff(machine);
+      backend.powerOff(machine);
     } else {
       this.#rules.excuses.lost.add(contract);
-      if (kind === 'lose-machine') admin.lose(machine);
+      if (kind === 'lose-machine') backend.lose(machine);
       else {
-        admin.giveIdToStranger(machine);
+        backend.giveIdToStranger(machine);
         this.#strangers.set(machine, 'running');
       }
     }
@@ -338,7 +332,7 @@ class Performance {
 
   #addStranger(): void {
     this.#world.intervening = true;
-    const id = this.#world.sandbox.admin.addForeign({ name: 'dc-01', labels: { 'dc-contract-id': 'not-one-of-ours' } });
+    const id = this.#world.backend.addStranger();
     this.#world.intervening = false;
     this.#strangers.set(id, 'running');
   }

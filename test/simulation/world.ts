@@ -3,17 +3,17 @@ import type { Fault as PlatformFault } from '../../simulators/platform/faults.ts
 import { inProcessTransport } from '../../simulators/platform/in-process.ts';
 import type { Contract, Offering } from '../../simulators/platform/state.ts';
 import { cheapCrypto } from '../../simulators/platform/verify.ts';
-import { createSandboxCore, type SandboxCore } from '../../simulators/sandbox/core.ts';
-import { inProcessSandbox } from '../../simulators/sandbox/in-process.ts';
 import type { AgentSettings } from '../../src/agent/index.ts';
 import type { SshProbe } from '../../src/guest/index.ts';
 import { defaultPolicy } from '../../src/lifecycle/index.ts';
 import { type Log, silentLog } from '../../src/ports/log.ts';
+import type { Backend, BackendOptions, SeenMachine } from './backend.ts';
 import { ModelDisk } from './model-disk.ts';
 import { asWrittenByNext, type Version } from './other-version.ts';
 import { AgentProcess } from './process.ts';
+import { sandboxBackend } from './sandbox-backend.ts';
 import { SeededRandom } from './seeded-random.ts';
-import { backendFault, type PlatformCall, platformFault } from './story.ts';
+import { type PlatformCall, platformFault } from './story.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 export interface WorldOptions {
@@ -22,6 +22,8 @@ export interface WorldOptions {
   readonly settings?: Partial<AgentSettings>;
   /** How long the network takes, each way, in ms. */
   readonly latencyMs?: number;
+  /** Default: the sandbox. */
+  readonly backend?: (clock: VirtualTime, random: SeededRandom, options: BackendOptions) => Backend;
   readonly createMs?: number;
   readonly bootMs?: number;
   readonly maxMachines?: number;
@@ -89,7 +91,7 @@ export class World {
   readonly time = new VirtualTime();
   readonly random: SeededRandom;
   readonly platform: PlatformCore;
-  readonly sandbox: SandboxCore;
+  readonly backend: Backend;
   readonly provider: string;
   readonly offering: Offering;
   readonly foreignOffering: Offering;
@@ -126,22 +128,19 @@ export class World {
         quirks: { passwordResetListFails: options.seed % 2 === 0 },
       },
     });
-    this.sandbox = createSandboxCore({
-      clock: this.time,
-      random: this.random.fork(),
-      options: {
-        createMs: options.createMs ?? 800,
-        bootMs: options.bootMs ?? 1_500,
-        maxMachines: options.maxMachines ?? 500,
-        reuseIds: options.reuseIds ?? false,
-      },
-      chaos: (call) => this.#storm('backend', (random) => backendFault(random, call)),
+    const makeBackend = options.backend ?? sandboxBackend;
+    this.backend = makeBackend(this.time, this.random.fork(), {
+      createMs: options.createMs ?? 800,
+      bootMs: options.bootMs ?? 1_500,
+      maxMachines: options.maxMachines ?? 500,
+      reuseIds: options.reuseIds ?? false,
+      storm: (trouble) => this.#storm('backend', trouble),
     });
     const { admin } = this.platform;
     this.provider = admin.provider();
-    this.#pool = admin.pool(this.provider, { location: 'europe', provisionerType: 'sandbox' }).id;
-    this.offering = admin.offering(this.provider, { provisioner_type: 'sandbox', agent_pool_id: this.#pool });
-    this.foreignOffering = admin.offering(this.provider, { provisioner_type: 'proxmox', agent_pool_id: this.#pool });
+    this.#pool = admin.pool(this.provider, { location: 'europe', provisionerType: this.backend.type }).id;
+    this.offering = admin.offering(this.provider, { provisioner_type: this.backend.type, agent_pool_id: this.#pool });
+    this.foreignOffering = admin.offering(this.provider, { provisioner_type: 'manual', agent_pool_id: this.#pool });
   }
 
   addHost(name = `host-${this.hosts.length + 1}`): Host {
@@ -175,9 +174,14 @@ export class World {
       agentKey: host.agentKey,
       providerPubkey: this.provider,
       platform: this.#platformFor(host),
-      sandbox: this.#sandboxFor(host),
+      backend: this.backend,
+      client: {
+        latencyMs: this.#options.latencyMs ?? 5,
+        onFault: (fault) => this.onFault(host, fault),
+        onCreate: (contract) => this.onCreate(host, contract),
+      },
       ...(snapshotAfter === undefined ? {} : { snapshotAfter: host.version === 'next' ? 25 : snapshotAfter }),
-      probe: (_host, port, key) => this.#probe(port, key),
+      probe: (at, port, key) => this.#probe(at, port, key),
       settings: { ...SETTINGS, ...settings, ...(host.version === 'next' ? { version: '0.1.0-simulated' } : {}) },
       log: log.child({ host: host.name }),
       wallOffset: () => host.wallOffset,
@@ -221,10 +225,10 @@ export class World {
     this.#weather = { platform: 0, backend: 0 };
     this.#platformFaults.length = 0;
     this.platform.faults.clear();
-    this.sandbox.faults.clear();
+    this.backend.clearTroubles();
     this.platformReachable = true;
     this.lies = undefined;
-    this.sandbox.admin.setReachable(true);
+    this.backend.setReachable(true);
     for (const host of this.hosts) {
       host.wallOffset = 0;
       host.disk.failure = undefined;
@@ -238,9 +242,19 @@ export class World {
 
   /** The machines that carry a contract's stamp, in whatever state. */
   machinesOf(contract: string): string[] {
-    return [...this.sandbox.machines.values()]
-      .filter((machine) => machine.labels['dc-contract-id'] === contract)
+    return this.backend
+      .machines()
+      .filter((machine) => machine.contract === contract)
       .map((machine) => machine.id);
+  }
+
+  machine(id: string): SeenMachine | undefined {
+    return this.backend.machines().find((machine) => machine.id === id);
+  }
+
+  isAnswering(machine: SeenMachine | undefined): boolean {
+    const [host = '', port = '0'] = machine?.door?.split(':') ?? [];
+    return this.backend.answersAt(host, Number(port))?.ready === true;
   }
 
   run(ms: number, until?: () => boolean): Promise<void> {
@@ -278,32 +292,11 @@ export class World {
     return armed.fault;
   }
 
-  #sandboxFor(host: Host): ReturnType<typeof inProcessSandbox> {
-    const { latencyMs = 5 } = this.#options;
-    const core: SandboxCore = {
-      ...this.sandbox,
-      handle: (request) => {
-        const before = this.sandbox.faults.pending;
-        const answer = this.sandbox.handle(request);
-        const struck = this.sandbox.faults.pending < before || answer.delivery !== 'answer' || answer.delayMs > 0;
-        if (struck)
-          this.onFault(host, `backend:${answer.delivery === 'answer' ? `${answer.status}` : answer.delivery}`);
-        return answer;
-      },
-    };
-    const transport = inProcessSandbox(core, { clock: this.time, latencyMs });
-    return (request) => {
-      if (request.method === 'POST' && request.path === '/machines')
-        this.onCreate(host, JSON.parse(request.body ?? '{}').labels?.['dc-contract-id']);
-      return transport(request);
-    };
-  }
-
-  #probe(port: number, key: string): SshProbe {
-    const answer = this.sandbox.sshAt(port);
+  #probe(host: string, port: number, key: string): SshProbe {
+    const answer = this.backend.answersAt(host, port);
     if (answer === undefined || !answer.ready) return { state: 'not-yet', why: 'connection refused' };
-    const hostKey = answer.hostKeyFingerprint;
-    const accepted = answer.machine.authorizedKeys.some((one) => one.trim().startsWith(key));
+    const { hostKey } = answer;
+    const accepted = answer.keys.some((one) => one.trim().startsWith(key));
     return accepted ? { state: 'ready', hostKey, latencyMs: 1 } : { state: 'key-refused', hostKey };
   }
 }

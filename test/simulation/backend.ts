@@ -1,0 +1,68 @@
+import type { AgentId } from '../../src/ports/ids.ts';
+import type { PluginDeps, Provisioner } from '../../src/provisioner/index.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import type { BackendCall, BackendTrouble } from './story.ts';
+
+/** A machine as it really is, whoever made it. */
+export interface SeenMachine {
+  readonly id: string;
+  /** By its stamp, as the machine itself carries it. */
+  readonly contract: string | undefined;
+  readonly agent: AgentId | undefined;
+  readonly state: 'creating' | 'stopped' | 'starting' | 'running' | 'stopping' | 'deleting' | 'failed';
+  /** `host:port` where its SSH server is or will be. */
+  readonly door: string | undefined;
+  readonly keys: readonly string[];
+  readonly password: string | undefined;
+}
+
+/** What answers at a door. */
+export interface Answering {
+  readonly ready: boolean;
+  readonly hostKey: string;
+  readonly keys: readonly string[];
+}
+
+/** A port call of a process that may die before or after it. */
+export type Gate = <Args extends unknown[], Result>(
+  call: (...args: Args) => Promise<Result>,
+) => (...args: Args) => Promise<Result>;
+
+export interface Client {
+  readonly deps: PluginDeps;
+  readonly gate: Gate;
+  readonly latencyMs: number;
+  /** Told of every fault as it strikes this client. */
+  onFault(fault: string): void;
+  /** Told when a machine is asked for, before anything can happen to the request. */
+  onCreate(contract: string): void;
+}
+
+/** A backend that agents share: its simulator's logic without sockets, and what a story may do to it. */
+export interface Backend {
+  readonly type: string;
+  /** The real plugin on it, for one process of one host. */
+  open(client: Client): Provisioner;
+  machines(): readonly SeenMachine[];
+  answersAt(host: string, port: number): Answering | undefined;
+  /** Told of every change of a machine. */
+  onChange(listener: (machine: SeenMachine) => void): void;
+  /** Arms a trouble for calls of whatever client. */
+  addTrouble(call: BackendCall, trouble: BackendTrouble, skip: number, times: number): void;
+  clearTroubles(): void;
+  setReachable(reachable: boolean): void;
+  powerOff(id: string): void;
+  lose(id: string): void;
+  giveIdToStranger(id: string): void;
+  /** Somebody else's machine with a name like ours. Returns its id. */
+  addStranger(): string;
+}
+
+export interface BackendOptions {
+  readonly createMs: number;
+  readonly bootMs: number;
+  readonly maxMachines: number;
+  readonly reuseIds: boolean;
+  /** A trouble for this call, now and then, while the weather is bad. */
+  readonly storm: (trouble: (random: SeededRandom) => BackendTrouble) => BackendTrouble | undefined;
+}

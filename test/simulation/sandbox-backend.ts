@@ -1,0 +1,75 @@
+import { openSandbox } from '../../provisioners/sandbox/provisioner.ts';
+import { sandboxSettings } from '../../provisioners/sandbox/schema.ts';
+import { createSandboxCore, type SandboxCore } from '../../simulators/sandbox/core.ts';
+import { inProcessSandbox } from '../../simulators/sandbox/in-process.ts';
+import type { SandboxMachine } from '../../simulators/sandbox/machine.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import type { AgentId } from '../../src/ports/ids.ts';
+import type { Backend, BackendOptions, Client, SeenMachine } from './backend.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import { backendTrouble } from './story.ts';
+
+/** The sandbox as the stories' backend. */
+export function sandboxBackend(clock: Clock, random: SeededRandom, options: BackendOptions): Backend {
+  const { createMs, bootMs, maxMachines, reuseIds, storm } = options;
+  const core = createSandboxCore({
+    clock,
+    random,
+    options: { createMs, bootMs, maxMachines, reuseIds },
+    chaos: (call) => storm((chance) => backendTrouble(chance, call)),
+  });
+  return {
+    type: 'sandbox',
+    open: (client) =>
+      openSandbox({
+        transport: client.gate(transportOf(core, clock, client)),
+        deps: client.deps,
+        settings: sandboxSettings.parse({ socket_path: '/simulated' }),
+      }),
+    machines: () => [...core.machines.values()].map(seen),
+    answersAt(_host, port) {
+      const answer = core.sshAt(port);
+      if (answer === undefined) return undefined;
+      return { ready: answer.ready, hostKey: answer.hostKeyFingerprint, keys: answer.machine.authorizedKeys };
+    },
+    onChange: (listener) => void core.onChange((machine) => listener(seen(machine))),
+    addTrouble: (call, fault, skip, times) => void core.faults.add({ call, fault, skip, times }),
+    clearTroubles: () => core.faults.clear(),
+    setReachable: (reachable) => core.admin.setReachable(reachable),
+    powerOff: (id) => core.admin.powerOff(id),
+    lose: (id) => core.admin.lose(id),
+    giveIdToStranger: (id) => void core.admin.giveIdToStranger(id),
+    addStranger: () => core.admin.addForeign({ name: 'dc-01', labels: { 'dc-contract-id': 'not-one-of-ours' } }),
+  };
+}
+
+function seen(machine: Readonly<SandboxMachine>): SeenMachine {
+  return {
+    id: machine.id,
+    contract: machine.labels['dc-contract-id'],
+    agent: machine.labels['dc-agent-id'] as AgentId | undefined,
+    state: machine.state,
+    door: machine.sshPort === undefined ? undefined : `127.0.0.1:${machine.sshPort}`,
+    keys: machine.authorizedKeys,
+    password: machine.rootPassword,
+  };
+}
+
+function transportOf(core: SandboxCore, clock: Clock, client: Client): ReturnType<typeof inProcessSandbox> {
+  const watched: SandboxCore = {
+    ...core,
+    handle: (request) => {
+      const before = core.faults.pending;
+      const answer = core.handle(request);
+      const struck = core.faults.pending < before || answer.delivery !== 'answer' || answer.delayMs > 0;
+      if (struck) client.onFault(`backend:${answer.delivery === 'answer' ? `${answer.status}` : answer.delivery}`);
+      return answer;
+    },
+  };
+  const transport = inProcessSandbox(watched, { clock, latencyMs: client.latencyMs });
+  return (request) => {
+    if (request.method === 'POST' && request.path === '/machines')
+      client.onCreate(JSON.parse(request.body ?? '{}').labels?.['dc-contract-id']);
+    return transport(request);
+  };
+}
