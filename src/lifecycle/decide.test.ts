@@ -122,10 +122,16 @@ const DELIVERING: Row[] = [
     expected: ANNOUNCE,
   },
   {
-    when: 'it was announced again',
+    when: 'it was announced again, and the machine is there',
+    record: told(...upTo('release'), { type: 'unannounced', why: 'restored' }, goal('deliver'), ...did('announce')),
+    world: { power: 'running' },
+    expected: DELIVER,
+  },
+  {
+    when: 'it was announced again, and its machine is gone: nobody is told of a machine that is not there',
     record: told(...upTo('release'), { type: 'unannounced', why: 'restored' }, goal('deliver'), ...did('announce')),
     world: { power: 'absent' },
-    expected: DELIVER,
+    expected: CREATE,
   },
 ];
 

@@ -77,7 +77,7 @@ function missing(record: ContractRecord, world: World, policy: Policy): DeliverS
   if ((world.lockLeftMs ?? 0) <= policy.lockMarginMs) return 'claim';
   if (!record.announced) return 'announce';
   // Not there although it was made: the same operation finds it, or makes it again.
-  if (record.machine !== 'made' || (world.power === 'absent' && !record.delivered)) return 'create';
+  if (record.machine !== 'made' || world.power === 'absent') return 'create';
   if (shouldStart(record, world)) return 'start';
   if (world.can.needsLogin && !record.verified) return 'verify';
   return 'deliver';

@@ -135,8 +135,10 @@ export class Rules {
 
   /** A few ends at once must be believed; many must not. */
   #sacrifice(contract: string): void {
-    const { sacrificed } = this.excuses;
+    const { sacrificed, changedAt, restoredAt } = this.excuses;
     sacrificed.add(contract);
+    // Its tenant ended it; the platform was restored to a day when that had not happened.
+    if (restoredAt !== undefined && changedAt.has(contract)) return;
     const handedOver = [...this.#world.platform.contracts.values()].filter((row) => LIVE.has(row.status)).length;
     const limit = Math.max(5, 0.2 * handedOver);
     if (sacrificed.size > limit * this.#world.hosts.length) {
