@@ -13,7 +13,8 @@ export interface SeenMachine {
   /** `host:port` where its SSH server is or will be. */
   readonly door: string | undefined;
   readonly keys: readonly string[];
-  readonly password: string | undefined;
+  /** Whether this, or none, is the login user's password. */
+  hasPassword(password: string | undefined): boolean;
 }
 
 /** What answers at a door. */

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { BackendName } from './backends.ts';
 import type { Outcome } from './tell.ts';
 
 export interface Failure {
@@ -26,6 +27,7 @@ export interface CrewOptions {
   readonly onProgress: (tally: Tally) => void;
   /** The program of the worker threads. */
   readonly teller?: URL;
+  readonly backend: BackendName;
   /** Stop at the first failure. */
   readonly first?: boolean;
 }
@@ -52,7 +54,11 @@ export async function runStories(options: CrewOptions): Promise<Tally> {
     tally.perMinute = Math.round((tally.stories / (performance.now() - startedAt)) * 60_000);
     options.onProgress(tally);
   };
-  await Promise.all(Array.from({ length: options.workers }, () => employ(teller, next, onTold)));
+  await Promise.all(
+    Array.from({ length: options.workers }, () =>
+      employ(() => new Worker(teller, { workerData: { backend: options.backend } }), next, onTold),
+    ),
+  );
   return tally;
 }
 
@@ -68,9 +74,9 @@ function add(tally: Tally, { seed, violations, coverage, contracts, virtualMs }:
 /** A story takes well under a second; one that takes this long goes round and round without time passing. */
 const ENDLESS_MS = 60_000;
 
-function employ(teller: URL, next: () => number | undefined, onTold: (told: Told) => void): Promise<void> {
+function employ(hire: () => Worker, next: () => number | undefined, onTold: (told: Told) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    let worker = new Worker(teller);
+    let worker = hire();
     let guard: NodeJS.Timeout | undefined;
     const give = (): void => {
       const seed = next();
@@ -80,7 +86,7 @@ function employ(teller: URL, next: () => number | undefined, onTold: (told: Told
       guard = setTimeout(() => {
         onTold({ seed, coverage: [], contracts: 0, virtualMs: 0, violations: [ENDLESS] });
         void worker.terminate();
-        worker = new Worker(teller);
+        worker = hire();
         listen();
         give();
       }, ENDLESS_MS);

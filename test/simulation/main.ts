@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { BACKENDS, type BackendName, isBackendName } from './backends.ts';
 import { runStories, type Tally } from './crew.ts';
 import { minimise } from './minimise.ts';
 import { short } from './rules.ts';
@@ -16,6 +17,7 @@ const HELP = `Plays seeded stories of the whole agent under a virtual clock and 
   npm run sim -- --seed 4711 --shorten the shortest story that still breaks the rule
 
   --from N       first seed (default: taken from the clock, so every run plays fresh ones)
+  --backend NAME sandbox, proxmox-8.4 or proxmox-9.1 (default: sandbox)
   --workers N    processes (default: one for each core)
   --json         the totals as one JSON line
 
@@ -28,6 +30,7 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     seed: { type: 'string' },
     from: { type: 'string' },
+    backend: { type: 'string', default: 'sandbox' },
     workers: { type: 'string' },
     shorten: { type: 'boolean', default: false },
     known: { type: 'string' },
@@ -38,6 +41,8 @@ const { values } = parseArgs({
   },
 });
 
+const backend = backendName(values.backend);
+
 if (values.help) process.stdout.write(HELP);
 else if (values.hunt !== undefined) await hunt(values.hunt);
 else if (values.seed === undefined) await many();
@@ -45,10 +50,10 @@ else await one(number(values.seed, 'seed'), values.shorten);
 
 async function one(seed: number, shorten: boolean): Promise<void> {
   let story = tell(seed);
-  const first = await play(story);
+  const first = await play(story, { backend });
   const [violation] = first.violations;
   if (shorten && violation !== undefined) {
-    ({ story } = await minimise(story, violation.rule));
+    ({ story } = await minimise(story, violation.rule, backend));
     say(`shortened from ${tell(seed).scenes.length} to ${story.scenes.length} scenes`);
   }
   const violations = await timeLine(story);
@@ -62,6 +67,7 @@ async function timeLine(story: Story): Promise<number> {
   let now = (): number => 0;
   const line = (text: string): void => say(`${(now() / 1000).toFixed(3).padStart(10)}  ${text}`);
   const outcome = await play(story, {
+    backend,
     onWorld: (world) => {
       now = () => world.time.monotonic();
       world.platform.onExchange(({ request, outcome: { response, transport } }) => {
@@ -114,6 +120,7 @@ async function many(): Promise<void> {
     seeds,
     ...(seconds === undefined ? {} : { seconds }),
     workers,
+    backend,
     onProgress,
   });
   report(tally, workers);
@@ -134,6 +141,7 @@ async function hunt(name: string): Promise<void> {
     ...(values.seconds === undefined ? {} : { seconds: number(values.seconds, 'seconds') }),
     workers: cpus().length,
     first: true,
+    backend,
     onProgress: () => {},
     ...(values.teller === undefined ? {} : { teller: pathToFileURL(values.teller) }),
   });
@@ -170,6 +178,12 @@ function report(tally: Tally, workers: number): void {
     say(`${tally.stories - tally.failures.length} stories passed, ${tally.failures.length} failed`);
   }
   process.exitCode = tally.failures.length === 0 ? 0 : 1;
+}
+
+function backendName(given: string): BackendName {
+  if (isBackendName(given)) return given;
+  process.stderr.write(`sim: --backend takes one of ${Object.keys(BACKENDS).join(', ')}, not '${given}'\n`);
+  process.exit(2);
 }
 
 function number(given: string, option: string): number {

@@ -135,10 +135,10 @@ export class Rules {
 
   /** A few ends at once must be believed; many must not. */
   #sacrifice(contract: string): void {
-    const { sacrificed, changedAt, restoredAt } = this.excuses;
+    const { sacrificed, restoredAt } = this.excuses;
     sacrificed.add(contract);
-    // Its tenant ended it; the platform was restored to a day when that had not happened.
-    if (restoredAt !== undefined && changedAt.has(contract)) return;
+    // A platform that was restored to an earlier day counts as alive what ended since, and has made anew what it had forgotten.
+    if (restoredAt !== undefined) return;
     const handedOver = [...this.#world.platform.contracts.values()].filter((row) => LIVE.has(row.status)).length;
     const limit = Math.max(5, 0.2 * handedOver);
     if (sacrificed.size > limit * this.#world.hosts.length) {
@@ -268,7 +268,7 @@ export class Rules {
     if (this.excuses.restoredAt !== undefined) return found;
     if (machine.keys.join() !== keyOf(row))
       found.push(`${short(row.id)}: its machine does not accept exactly the tenant's key`);
-    if (machine.password !== toldPassword(row))
+    if (!machine.hasPassword(toldPassword(row)))
       found.push(`${short(row.id)}: the tenant was told another password than its machine has`);
     if (row.status === 'paused') return found;
     if (row.rotationKey !== undefined) found.push(`${short(row.id)}: its tenant still waits for a new key`);

@@ -51,7 +51,7 @@ function seen(machine: Readonly<SandboxMachine>): SeenMachine {
     state: machine.state,
     door: machine.sshPort === undefined ? undefined : `127.0.0.1:${machine.sshPort}`,
     keys: machine.authorizedKeys,
-    password: machine.rootPassword,
+    hasPassword: (password) => machine.rootPassword === password,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Contract } from '../../simulators/platform/state.ts';
 import { defaultPolicy } from '../../src/lifecycle/index.ts';
 import { type Log, silentLog } from '../../src/ports/log.ts';
+import { BACKENDS, type BackendName } from './backends.ts';
 import { Rules, short, type Violation } from './rules.ts';
 import type { Action, Story } from './story.ts';
 import { type Host, SSH_KEY, sshKey, World } from './world.ts';
@@ -14,6 +15,8 @@ export interface Outcome {
 }
 
 export interface TellOptions {
+  /** Default: the sandbox. */
+  readonly backend?: BackendName;
   readonly log?: Log;
   /** Handed the world before it begins to move. */
   readonly onWorld?: (world: World) => void;
@@ -46,6 +49,7 @@ class Performance {
     this.#options = options;
     this.#world = new World({
       seed: story.seed,
+      backend: BACKENDS[options.backend ?? 'sandbox'],
       latencyMs: story.latencyMs,
       createMs: story.createMs,
       bootMs: story.bootMs,
@@ -276,6 +280,8 @@ class Performance {
     const contract = this.#contracts.get(name);
     const [machine] = contract === undefined ? [] : this.#world.machinesOf(contract);
     if (contract === undefined || machine === undefined) return;
+    // Who has an id while it is being cloned is the backend's own affair.
+    if (this.#world.backend.type === 'proxmox' && this.#world.machine(machine)?.state === 'creating') return;
     const { backend } = this.#world;
     this.#rules.excuses.changedAt.set(contract, this.#world.time.monotonic());
     this.#world.intervening = true;

@@ -1,10 +1,10 @@
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { tell } from './story.ts';
 import { play } from './tell.ts';
 
 /** A worker thread's side of the crew: a seed comes in, what came of its story goes out. */
 parentPort?.on('message', (seed: number) => {
-  void play(tell(seed)).then(({ coverage, ...rest }) =>
+  void play(tell(seed), workerData).then(({ coverage, ...rest }) =>
     parentPort?.postMessage({ seed, ...rest, coverage: [...coverage] }),
   );
 });

@@ -1,0 +1,20 @@
+import type { Clock } from '../../src/ports/clock.ts';
+import type { Backend, BackendOptions } from './backend.ts';
+import { proxmoxBackend } from './proxmox-backend.ts';
+import { sandboxBackend } from './sandbox-backend.ts';
+import type { SeededRandom } from './seeded-random.ts';
+
+type MakeBackend = (clock: Clock, random: SeededRandom, options: BackendOptions) => Backend;
+
+/** What a story can be played on. */
+export const BACKENDS = {
+  sandbox: sandboxBackend,
+  'proxmox-8.4': proxmoxBackend('8.4'),
+  'proxmox-9.1': proxmoxBackend('9.1'),
+} as const satisfies Record<string, MakeBackend>;
+
+export type BackendName = keyof typeof BACKENDS;
+
+export function isBackendName(name: string): name is BackendName {
+  return Object.hasOwn(BACKENDS, name);
+}
