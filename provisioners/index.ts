@@ -2,18 +2,20 @@ import type { ProvisionerPlugin } from '../src/provisioner/index.ts';
 import { digitaloceanSettings } from './digitalocean/schema.ts';
 import { dockerPlugin } from './docker/index.ts';
 import { manualSettings } from './manual/schema.ts';
-import { proxmoxSettings } from './proxmox/schema.ts';
+import { proxmoxPlugin } from './proxmox/index.ts';
 import { sandboxPlugin } from './sandbox/index.ts';
 import { scriptPlugin } from './script/index.ts';
 
 /** The one map of built-in plugins. Only the composition root reads it. */
 export const builtinPlugins: ReadonlyMap<string, ProvisionerPlugin> = new Map<string, ProvisionerPlugin>(
-  [dockerPlugin, sandboxPlugin, scriptPlugin].map((plugin) => [plugin.type, plugin as ProvisionerPlugin]),
+  [proxmoxPlugin, dockerPlugin, scriptPlugin, sandboxPlugin].map((plugin) => [
+    plugin.type,
+    plugin as ProvisionerPlugin,
+  ]),
 );
 
 /** Those of which only the settings are known yet: a configuration with one is understood, and `run` refuses it. */
 export const plannedPlugins: ReadonlyMap<string, Pick<ProvisionerPlugin, 'settings'>> = new Map([
-  ['proxmox', { settings: proxmoxSettings }],
   ['digitalocean', { settings: digitaloceanSettings }],
   ['manual', { settings: manualSettings }],
 ]);

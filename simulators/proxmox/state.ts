@@ -12,12 +12,27 @@ export interface Cluster {
   readonly users: Map<string, User>;
   readonly roles: Map<string, Set<string>>;
   readonly acl: AclEntry[];
+  /** Other options of datacenter.cfg, as they were set. */
+  readonly options: Map<string, string>;
   /** Datacenter firewall on or off, and its other options. */
   firewall: { enable: boolean; options: Map<string, unknown> };
-  /** `next-id` bounds of datacenter.cfg. */
+  /** `next-id` of datacenter.cfg: the lowest free id from `lower` on, and below `upper`. */
   nextId: { lower: number; upper: number };
   /** False: no quorum, every write is refused. */
   quorate: boolean;
+  /** What the pvestatd of the nodes last told of each VMID. It outlives its machine, and so a reused id shows the dead one's. */
+  readonly seen: Map<number, Seen>;
+}
+
+/** One machine in pvestatd's last round. */
+export interface Seen {
+  readonly at: number;
+  readonly status: 'running' | 'stopped';
+  readonly name: string;
+  readonly template: boolean;
+  readonly uptime: number;
+  readonly netin: number;
+  readonly netout: number;
 }
 
 export interface Node {
@@ -33,8 +48,17 @@ export interface Node {
   /** Volumes by id (`local:import/debian.qcow2`), per storage of this node; shared storages live on every node's map by reference. */
   readonly volumes: Map<string, Volume>;
   readonly pci: readonly PciDevice[];
-  /** PEM and SHA-256 fingerprint (`AA:BB:…`) of the leaf that pveproxy shows. */
-  certificate: { pem: string; fingerprint: string; subject: string; notBefore: number; notAfter: number };
+  certificate: NodeCertificate;
+}
+
+/** What pveproxy shows in its handshake. */
+export interface NodeCertificate {
+  /** The leaf; absent while nobody serves the node over TLS. */
+  readonly pem?: string;
+  /** The authority that signed it. */
+  readonly authority?: string;
+  /** SHA-256: `AA:BB:…`. */
+  readonly fingerprint: string;
 }
 
 export interface PciDevice {
@@ -54,7 +78,11 @@ export interface StorageDef {
   readonly shared: boolean;
   /** Nodes that have it; absent = all. */
   readonly nodes?: readonly string[];
-  readonly totalBytes: number;
+  totalBytes: number;
+  /** Taken by what is not in the list of volumes; what is left is the rest. */
+  usedBytes: number;
+  /** Where a storage of files lies: `/var/lib/vz`. */
+  readonly directory?: string;
   disabled?: true;
 }
 
@@ -63,12 +91,17 @@ export interface Volume {
   readonly storage: string;
   readonly content: 'images' | 'import' | 'iso' | 'vztmpl' | 'snippets' | 'backup';
   readonly format: string;
+  /** Of the disk; the file of an image is most often smaller (`usedBytes`). */
   sizeBytes: number;
   /** The guest it belongs to. */
   vmid?: number;
   /** Of a linked clone: the base volume. */
   parent?: string;
   readonly createdAt: number;
+  /** Bytes it takes on the storage, when that is less than its size. */
+  usedBytes?: number;
+  /** Of a file that was downloaded or sent: lower-case hex by algorithm. */
+  readonly checksums?: Readonly<Record<string, string>>;
   /** What was downloaded: decides whether an import makes a machine that boots. */
   readonly contents?: string;
 }
@@ -87,9 +120,14 @@ export interface Guest {
   pool?: string;
   pid?: number;
   startedAt?: number;
+  /** When the system inside last began to boot (after a reset later than `startedAt`), and the network it was told. */
+  boot?: { readonly at: number; readonly network: string };
+  paused?: true;
+  /** What is on its cloud-init drive (written at each start, and when asked to), and the options it was made from. */
+  cloudInit?: CloudInitData & { readonly options: ReadonlyMap<string, string> };
   readonly createdAt: number;
-  /** Bytes since the tap device was made. */
-  traffic: { in: number; out: number };
+  /** Bytes since the tap device was made, which was `since`, or with the start. */
+  traffic: { in: number; out: number; since?: number };
   /** What the guest itself does; absent in a template. */
   guest: GuestBehaviour;
   firewall: {
@@ -97,8 +135,6 @@ export interface Guest {
     rules: Map<string, unknown>[];
     ipsets: Map<string, Map<string, string | undefined>>;
   };
-  /** What cluster/resources still shows of it: pvestatd's last round. */
-  seen?: { at: number; status: string; name: string; uptime: number; netin: number; netout: number; template: boolean };
 }
 
 /** How the operating system inside behaves. */
@@ -126,7 +162,7 @@ export interface User {
 export interface Token {
   readonly name: string;
   readonly secret: string;
-  readonly privsep: boolean;
+  privsep: boolean;
   expire: number;
   comment?: string;
 }

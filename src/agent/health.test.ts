@@ -114,7 +114,7 @@ describe('the health of a machine that should run', () => {
 
 describe('the health of a machine that is paused', () => {
   it('is not asked of the machine', async () => {
-    record = andThen(record, goal('stop'), done('stop'));
+    record = andThen(andThen(record, goal('stop')), done('stop'));
     power = 'stopped';
     expect(await pass()).toMatchObject({ status: 'unhealthy', details: 'stopped: the contract is paused' });
     expect(asked).toBe(0);

@@ -3,6 +3,7 @@ import { Secret } from '../ports/secret.ts';
 import { registerSecret } from '../telemetry/secrets.ts';
 import type { Args } from './command.ts';
 import type { Io } from './io.ts';
+import { servicePlaces } from './setup/service/host.ts';
 
 /**
  * Reads the configuration that the command line names; throws ConfigError, which ends a command with 78.
@@ -13,9 +14,15 @@ export async function readConfig(args: Args, io: Io): Promise<Config> {
     import('../config/index.ts'),
     import('../../provisioners/index.ts'),
   ]);
-  const config = loadConfig(args.config, { plugins: builtinPlugins, planned: plannedPlugins, env: io.env });
+  const env = serviceEnv(io.env);
+  const config = loadConfig(args.config, { plugins: builtinPlugins, planned: plannedPlugins, env });
   registerAll(config);
   return config;
+}
+
+/** A person's shell has no credentials of the service; whoever may read the directory they come from reads them there. */
+export function serviceEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return { CREDENTIALS_DIRECTORY: servicePlaces('/').credentials, ...env };
 }
 
 /** Every Secret in a tree of plain values. */

@@ -65,6 +65,13 @@ test('check tells every problem, for people and for scripts', () => {
   });
 });
 
+const PLANNED = `${API}
+[provisioner]
+type = "digitalocean"
+[provisioner.digitalocean]
+api_token = "dop_v1_0000"
+`;
+
 const PROXMOX = `${API}
 [provisioner]
 type = "proxmox"
@@ -79,20 +86,21 @@ verify_ssl = false
 `;
 
 test('check understands a file for a planned provisioner and warns; whoever wants to run with it is refused', () => {
-  const path = file(PROXMOX);
+  const path = file(PLANNED);
+  const place = `${path}:7:1`;
   expect(configCheck(path, options)).toMatchObject({
     ok: true,
     text: [
-      `${path}:7:1: warning: provisioner.type: this version has no provisioner proxmox yet: dc-agent run refuses the file`,
-      `${path}: valid; target proxmox`,
+      `${place}: warning: provisioner.type: this version has no provisioner digitalocean yet: dc-agent run refuses the file`,
+      `${path}: valid; target digitalocean`,
     ].join('\n'),
   });
   expect(refusal(() => loadConfig(path, options)).message).toBe(
-    `${path}:7:1: provisioner.type: this version has no provisioner proxmox yet; expected one of docker, sandbox, script`,
+    `${place}: provisioner.type: this version has no provisioner digitalocean yet; expected one of ${[...options.plugins.keys()].join(', ')}`,
   );
 });
 
-test('the settings of a planned provisioner are checked too', () => {
+test('the settings of a provisioner are checked', () => {
   const path = file(PROXMOX.replace('template_vmid = 9000', 'template_vmid = 9').replace('node =', 'nod ='));
   expect(configCheck(path, options).text.split('\n')).toEqual([
     `${path}:8:14: provisioner.proxmox.node: is missing; expected a text in quotes`,

@@ -3,6 +3,8 @@ import { Secret } from '../ports/secret.ts';
 import { API, complaints, KEY, MINIMAL, options, PUBKEY } from './fixtures.ts';
 import { parseConfig } from './load.ts';
 
+const TYPES = [...options.plugins.keys()].join(', ');
+
 const parse = (text: string, env: NodeJS.ProcessEnv = {}) => parseConfig(text, 'a.toml', { ...options, env });
 
 test('a minimal file gets every default', () => {
@@ -224,22 +226,22 @@ test.each<[what: string, text: string, complaint: string]>([
   [
     'a target without a type',
     MINIMAL.replace(/^type.*\n/m, ''),
-    'a.toml:6:3: targets[0].type: is missing; expected one of docker, sandbox, script',
+    `a.toml:6:3: targets[0].type: is missing; expected one of ${TYPES}`,
   ],
   [
     'a type that does not exist',
     MINIMAL.replace('"docker"', '"vmware"'),
-    'a.toml:8:1: targets[0].type: is no provisioner of this agent; expected one of docker, sandbox, script',
+    `a.toml:8:1: targets[0].type: is no provisioner of this agent; expected one of ${TYPES}`,
   ],
   [
     'a misspelt type',
     MINIMAL.replace('"docker"', '"dokcer"'),
-    'a.toml:8:1: targets[0].type: is no provisioner of this agent; expected one of docker, sandbox, script; did you mean docker?',
+    `a.toml:8:1: targets[0].type: is no provisioner of this agent; expected one of ${TYPES}; did you mean docker?`,
   ],
   [
     'a type that is planned',
     `${API}[[targets]]\nname = "pve"\ntype = "manual"\n`,
-    'a.toml:7:1: targets[0].type: this version has no provisioner manual yet; expected one of docker, sandbox, script',
+    `a.toml:7:1: targets[0].type: this version has no provisioner manual yet; expected one of ${TYPES}`,
   ],
 ])('%s is told with its place', (_what, text, complaint) => {
   expect(complaints(text)).toEqual([complaint]);

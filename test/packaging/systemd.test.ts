@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXIT } from '../../src/cli/exit.ts';
+import { renderDropIn } from '../../src/cli/setup/service/drop-in.ts';
 import { buildInto, ROOT, run } from './run.ts';
 
 const UNIT = join(ROOT, 'systemd/dc-agent.service');
@@ -38,6 +39,31 @@ describe.skipIf(missing('systemd-analyze'))('the unit (needs systemd-analyze)', 
       stderr: '',
     });
   });
+
+  test.each(['plain', 'two words', '50%n', '$HOME', 'a;b'])(
+    'a drop-in finds the program in a folder called %s, and systemd understands every line of it',
+    async (name) => {
+      const folder = join(directory, name);
+      await mkdir(join(folder, 'dc-agent.service.d'), { recursive: true });
+      await copyFile(await unitWithProgram(), join(folder, 'dc-agent.service'));
+      // systemd looks whether the program can be run: a name that it reads in another way is a complaint.
+      const node = join(folder, 'node');
+      await copyFile(join(directory, 'dc-agent'), node);
+      const dropIn = renderDropIn({
+        program: { node, file: join(folder, 'dc agent.js') },
+        config: join(folder, 'dc-agent.toml'),
+        credentials: [{ name: 'agent.key', file: join(folder, 'agent.key') }],
+        groups: ['root'],
+        stateDir: join(folder, 'state'),
+      });
+      await writeFile(join(folder, 'dc-agent.service.d/10-setup.conf'), dropIn);
+      expect(await run('systemd-analyze', ['verify', './dc-agent.service'], { cwd: folder })).toEqual({
+        code: 0,
+        stdout: '',
+        stderr: '',
+      });
+    },
+  );
 
   test('systemd calls its exposure at most 2.0 of 10', async () => {
     const args = ['security', '--offline=true', '--no-pager', '--threshold=20', await unitWithProgram()];

@@ -38,6 +38,27 @@ export const devSandboxCommand: Command = {
   load: async () => (await import('../handlers/dev.ts')).sandbox,
 };
 
+export const devProxmoxCommand: Command = {
+  name: 'dev proxmox',
+  summary: 'start a simulated Proxmox VE host',
+  description:
+    'Answers on 127.0.0.1 as pveproxy does, with TLS, tokens, rights, tasks and locks, in real time; its machines are make-believe, ' +
+    'and let the tenant’s key in by an SSH server in this process. Prints the lines that make it a target of an agent, and what an ' +
+    'administrator logs in with. Everything is forgotten at the end.',
+  operands: [],
+  options: [
+    { flags: '--port <number>', description: 'TCP port on 127.0.0.1; default: a free one' },
+    { flags: '--version <8.4|9.1>', description: 'which release is played; default: 9.1' },
+    { flags: '--json', description: 'what was started as one JSON line' },
+  ],
+  examples: [
+    { line: 'dc-agent dev proxmox', explains: 'A host to set the agent up on.' },
+    { line: 'dc-agent dev proxmox --version 8.4 --port 8006', explains: 'The older release, at the usual port.' },
+  ],
+  exits: [EXIT.ok, EXIT.failed, EXIT.usage],
+  load: async () => (await import('../handlers/dev.ts')).proxmox,
+};
+
 export const devDemoCommand: Command = {
   name: 'dev demo',
   summary: 'show a contract become a machine, and end',

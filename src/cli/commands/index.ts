@@ -1,7 +1,7 @@
 import type { Command } from '../command.ts';
 import { approveCommand } from './approve.ts';
 import { configCheckCommand, configExplainCommand, configSchemaCommand } from './config.ts';
-import { devDemoCommand, devPlatformCommand, devSandboxCommand } from './dev.ts';
+import { devDemoCommand, devPlatformCommand, devProxmoxCommand, devSandboxCommand } from './dev.ts';
 import { doctorCommand } from './doctor.ts';
 import { drainCommand, resumeCommand } from './drain.ts';
 import { explainCommand } from './explain.ts';
@@ -41,4 +41,5 @@ export const allCommands: readonly Command[] = [
   devDemoCommand,
   devPlatformCommand,
   devSandboxCommand,
+  devProxmoxCommand,
 ];

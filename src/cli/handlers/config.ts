@@ -1,6 +1,7 @@
 import { builtinPlugins, plannedPlugins } from '../../../provisioners/index.ts';
 import { type ConfigReport, configCheck, configExplain, configSchema, type LoadOptions } from '../../config/index.ts';
 import { type Args, flag, type Handler } from '../command.ts';
+import { serviceEnv } from '../configuration.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
 
@@ -14,7 +15,7 @@ export const schema: Handler = async (_args, io) => {
 };
 
 function optionsFor(io: Io): LoadOptions {
-  return { plugins: builtinPlugins, planned: plannedPlugins, env: io.env };
+  return { plugins: builtinPlugins, planned: plannedPlugins, env: serviceEnv(io.env) };
 }
 
 function show(report: ConfigReport, args: Args, io: Io): typeof EXIT.ok | typeof EXIT.config {

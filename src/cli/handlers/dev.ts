@@ -35,6 +35,29 @@ export const sandbox: Handler = async (args, io) => {
   return serve(io, flag(args, 'json'), { socketPath, configuration }, () => running.close());
 };
 
+export const proxmox: Handler = async (args, io) => {
+  const { startDevProxmox } = await import('../../../simulators/proxmox/dev.ts');
+  const port = text(args, 'port');
+  const personality = text(args, 'version') ?? '9.1';
+  if (personality !== '8.4' && personality !== '9.1')
+    throw new Failure({ what: `--version takes 8.4 or 9.1, not '${personality}'`, exit: EXIT.usage });
+  const running = await startDevProxmox({
+    ...(port === undefined ? {} : { port: portNumber(port) }),
+    personality,
+    onProblem: (problem) => io.err(`problem: ${problem}`),
+  });
+  const { server, playground, configuration } = running;
+  const { user, password } = playground.root;
+  const facts = {
+    url: server.url,
+    fingerprint: server.fingerprint,
+    adminUser: user,
+    adminPassword: password,
+    configuration,
+  };
+  return serve(io, flag(args, 'json'), facts, () => running.close());
+};
+
 /** Shows what was started, waits for the end, and takes it down. */
 async function serve(
   io: Io,

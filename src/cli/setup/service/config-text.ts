@@ -41,7 +41,8 @@ export function replaceValues(text: string, file: string, replacements: readonly
 }
 
 const KEY = String.raw`(?:[A-Za-z0-9_-]+|"[^"\\\n]*"|'[^'\n]*')`;
-const TEXT = String.raw`(?:"(?:[^"\\\n]|\\.)*"|'[^'\n]*')`;
+/** On one line: what begins with three quotes ends somewhere below. */
+const TEXT = String.raw`(?!"""|''')(?:"(?:[^"\\\n]|\\.)*"|'[^'\n]*')`;
 /** A text, or an inline table of one text: the ways in which a secret is written on one line. */
 const ASSIGNMENT = new RegExp(
   String.raw`^(${KEY}(?:[ \t]*\.[ \t]*${KEY})*[ \t]*=[ \t]*)(${TEXT}|\{[ \t]*${KEY}[ \t]*=[ \t]*${TEXT}[ \t]*\})`,

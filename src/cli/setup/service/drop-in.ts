@@ -13,7 +13,7 @@ export interface DropIn {
 
 /** What of the service depends on this host. The unit itself stays as the package has it. */
 export function renderDropIn({ program, config, credentials, groups, stateDir }: DropIn): string {
-  const command = [program.node, program.file, '--config', config, 'run'].map(word).join(' ');
+  const command = [path(program.node), ...[program.file, '--config', config, 'run'].map(word)].join(' ');
   return [
     '# Written by "dc-agent setup service", and written anew whenever it runs. Settings of your own belong elsewhere:',
     '# systemctl edit dc-agent',
@@ -28,18 +28,17 @@ export function renderDropIn({ program, config, credentials, groups, stateDir }:
   ].join('\n');
 }
 
-/** A word of a command as systemd reads it: % and $ begin something, quotes and backslashes too. */
+/** An argument of a command as systemd reads it. In the name of the program, unlike here, $ is a letter like any other. */
 function word(text: string): string {
-  const plain = percent(text).replaceAll('$', () => '$$');
-  return /^[\w/.,:@%+=$-]+$/.test(plain) ? plain : `"${plain.replaceAll(/["\\]/g, '\\$&')}"`;
+  return path(text.replaceAll('$', () => '$$'));
 }
 
-/** A path in a list of paths. */
 function path(text: string): string {
   const plain = percent(text);
-  return /[\s"'\\]/.test(plain) ? `"${plain.replaceAll(/["\\]/g, '\\$&')}"` : plain;
+  return /[\s"'\\;]/.test(plain) ? `"${plain.replaceAll(/["\\]/g, '\\$&')}"` : plain;
 }
 
+/** What % begins is replaced everywhere. */
 function percent(text: string): string {
   return text.replaceAll('%', '%%');
 }

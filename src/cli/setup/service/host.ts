@@ -11,6 +11,8 @@ export interface ServiceHost {
   /** The Node that runs this command, and the program that it runs. */
   readonly node: string;
   readonly program: string;
+  /** Folders in which the service sees nothing, or something else than this command. */
+  readonly hides: readonly string[];
   /** Runs a program to its end, whatever that is. Throws Failure when it cannot be started, or does not end in time. */
   run(argv: readonly string[]): Promise<Ended>;
 }
@@ -31,6 +33,8 @@ export function thisHost(env: NodeJS.ProcessEnv): ServiceHost {
     user: process.getuid?.() ?? -1,
     node: process.execPath,
     program: process.argv[1] ?? '',
+    // ProtectHome= and PrivateTmp= of the unit.
+    hides: ['/root', '/home', '/run/user', '/tmp', '/var/tmp'],
     run: (argv) => runToEnd(argv, env),
   };
 }

@@ -45,13 +45,15 @@ export async function planService(options: ServiceOptions, host: ServiceHost): P
   const config = resolve(options.config);
   const { text } = readConfigFile(config);
   const document = parseDocument(text, config);
-  if (dirname(config) !== places.configuration) await checkVisible(config, 'the service could not read it', 'group');
+  if (dirname(config) !== places.configuration) {
+    await checkVisible(config, 'the service could not read it', 'handed over', host);
+  }
   const program = await findProgram(host);
   const folder = await findUnitFiles(program.file, options.files);
   const { configText, credentials } = await handOver(text, config, document, before, host);
   const groups = [...new Set([...(before?.groups ?? []), ...(options.groups ?? [])])];
   await checkGroups(groups, host);
-  const stateDir = foreignStateDir(document.content);
+  const stateDir = foreignStateDir(document.content, host);
   const dropIn = renderDropIn({
     program,
     config,
@@ -101,7 +103,8 @@ async function handOver(
 ): Promise<{ configText: string; credentials: SetupRecord['credentials'] }> {
   const inUse = findCredentials(document.content);
   const kept = (before?.credentials ?? []).filter(({ name }) => inUse.has(name));
-  const reader = { uid: await serviceUid(host), configuration: servicePlaces(host.root).configuration };
+  const { configuration } = servicePlaces(host.root);
+  const reader = { uid: await serviceUid(host), configuration, hides: host.hides };
   const chosen = await chooseCredentials(findSecretFiles(document.content), reader, inUse.keys());
   const replacements = chosen.map(({ path, name }) => ({ path, toml: `{ credential = "${name}" }` }));
   const replaced = replaceValues(text, config, replacements);
@@ -129,10 +132,10 @@ async function checkGroups(groups: readonly string[], host: ServiceHost): Promis
 }
 
 /** The unit gives the service /var/lib/dc-agent; another place has to be opened to it. */
-function foreignStateDir(document: Table): string | undefined {
+function foreignStateDir(document: Table, host: ServiceHost): string | undefined {
   const stateDir = valueAt(document, ['agent', 'state_dir']);
   if (typeof stateDir !== 'string' || resolve(stateDir) === DEFAULT_STATE_DIR) return undefined;
-  if (!isHidden(stateDir)) return stateDir;
+  if (!isHidden(stateDir, host)) return stateDir;
   throw new Failure({
     what: `the state directory ${stateDir} is in a place that the service does not see`,
     next: `Move it, for example to ${DEFAULT_STATE_DIR}, and correct agent.state_dir in the configuration.`,

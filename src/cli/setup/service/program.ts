@@ -14,8 +14,8 @@ export interface ServiceProgram {
  * This very program, under the names that survive an upgrade: `/usr/bin/node` rather than what it points to today. Throws Failure
  * when the service, which is another user in a sandbox, could not run it.
  */
-export async function findProgram({ node, program }: ServiceHost): Promise<ServiceProgram> {
-  const given = resolve(program);
+export async function findProgram(host: ServiceHost): Promise<ServiceProgram> {
+  const given = resolve(host.program);
   if (!(await isProgram(given))) {
     throw new Failure({
       what: `${given} is not the built program: a service cannot be made of it`,
@@ -24,10 +24,11 @@ export async function findProgram({ node, program }: ServiceHost): Promise<Servi
     });
   }
   const found = {
-    node: await lastingName(node, ['/usr/local/bin/node', '/usr/bin/node']),
+    node: await lastingName(host.node, ['/usr/local/bin/node', '/usr/bin/node']),
     file: await lastingName(given, ['/usr/local/bin/dc-agent', '/usr/bin/dc-agent']),
   };
-  for (const path of [found.node, found.file]) await checkVisible(path, 'the service could not run it');
+  for (const path of [found.node, found.file])
+    await checkVisible(path, 'the service could not run it', 'for all', host);
   return found;
 }
 
@@ -47,27 +48,32 @@ export async function findUnitFiles(program: string, named: string | undefined):
   });
 }
 
-/** Where the service sees nothing, or something else: ProtectHome= and PrivateTmp= of the unit. */
-const HIDDEN = ['/root', '/home', '/run/user', '/tmp', '/var/tmp'];
-
 /** Whether the service could not see a file there, whoever may read it. */
-export function isHidden(path: string): boolean {
-  return HIDDEN.some((place) => path === place || path.startsWith(`${place}/`));
+export function isHidden(path: string, { hides }: Pick<ServiceHost, 'hides'>): boolean {
+  return hides.some((place) => path === place || path.startsWith(`${place}/`));
 }
 
-/** Throws Failure when another user than root could not read the file, on the way to it or at its end. */
-export async function checkVisible(path: string, consequence: string, reader: 'anybody' | 'group' = 'anybody') {
+/**
+ * Throws Failure when the service could not reach a file, or, if it is one for everybody, not read it. `consequence` ends the
+ * sentence.
+ */
+export async function checkVisible(
+  path: string,
+  consequence: string,
+  file: 'for all' | 'handed over',
+  host: ServiceHost,
+) {
   const real = await realpath(path);
-  const hidden = [path, real].find(isHidden);
+  const hidden = [path, real].find((one) => isHidden(one, host));
   if (hidden !== undefined) {
     throw new Failure({
       what: `${hidden} is in a place that the service does not see: ${consequence}`,
-      details: [`Hidden from it are ${HIDDEN.join(', ')}.`],
+      details: [`Hidden from it are ${host.hides.join(', ')}.`],
       next: 'Put it elsewhere, such as /usr/local, /opt or /etc/dc-agent, and run the command again.',
     });
   }
-  const closed =
-    reader === 'anybody' && !((await stat(real)).mode & constants.S_IROTH) ? real : await closedFolder(real);
+  const isClosed = file === 'for all' && !((await stat(real)).mode & constants.S_IROTH);
+  const closed = isClosed ? real : await closedFolder(real);
   if (closed === undefined) return;
   throw new Failure({
     what: `${closed} is closed to other users: ${consequence}`,

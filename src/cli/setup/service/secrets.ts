@@ -56,6 +56,8 @@ export interface Reader {
   readonly uid: number | undefined;
   /** The folder in which tmpfiles gives agent.* to that user. */
   readonly configuration: string;
+  /** Folders in which it sees nothing. */
+  readonly hides: readonly string[];
 }
 
 /**
@@ -78,8 +80,8 @@ export async function chooseCredentials(
   return chosen;
 }
 
-async function canRead({ path, file }: SecretFile, { uid, configuration }: Reader): Promise<boolean> {
-  if (dirname(file) === configuration && basename(file).startsWith('agent.')) return true;
+async function canRead({ path, file }: SecretFile, reader: Reader): Promise<boolean> {
+  if (dirname(file) === reader.configuration && basename(file).startsWith('agent.')) return true;
   const owner = await stat(file).catch((cause: unknown) => {
     throw new Failure({
       what: `the file of ${formatPath(path)} cannot be looked at: ${file}`,
@@ -87,7 +89,7 @@ async function canRead({ path, file }: SecretFile, { uid, configuration }: Reade
       cause,
     });
   });
-  return owner.uid === uid && !isHidden(file);
+  return owner.uid === reader.uid && !isHidden(file, reader);
 }
 
 /** systemd and the configuration agree on these letters, and a colon would end the name in LoadCredential=. */

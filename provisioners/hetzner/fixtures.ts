@@ -1,0 +1,211 @@
+import { createHetznerCore, type HetznerCore } from '../../simulators/hetzner/core.ts';
+import type { Fault } from '../../simulators/hetzner/faults.ts';
+import { inProcessHetzner } from '../../simulators/hetzner/in-process.ts';
+import { type HetznerChoices, SIMULATOR_TOKEN } from '../../simulators/hetzner/options.ts';
+import type { VirtualClock } from '../../src/platform/virtual-clock.ts';
+import { type Bench, sampleOrder } from '../../src/provisioner/conformance.ts';
+import {
+  type AgentId,
+  type Clock,
+  type ExternalId,
+  type PluginDeps,
+  ProvisionerError,
+  silentLog,
+  systemClock,
+  systemRandom,
+} from '../../src/provisioner/index.ts';
+import { LABEL, readStamp } from './labels.ts';
+import { createProject } from './project.ts';
+import { type HetznerProvisioner, openHetzner } from './provisioner.ts';
+import { type HetznerSettings, hetznerSettings } from './schema.ts';
+import type { HetznerRequest, HetznerResponse, HetznerTransport } from './transport.ts';
+
+export const AGENT = 'a'.repeat(64) as AgentId;
+
+/** Runs ahead of the machine's clock, so that servers that take seconds take milliseconds. */
+export function fastClock(factor: number): Clock {
+  const from = systemClock.now();
+  const began = systemClock.monotonic();
+  const passed = (): number => (systemClock.monotonic() - began) * factor;
+  return {
+    now: () => from + passed(),
+    monotonic: passed,
+    after: (ms, fn) => systemClock.after(ms / factor, fn),
+  };
+}
+
+export const settingsOf = (given: Record<string, unknown> = {}): HetznerSettings =>
+  hetznerSettings.parse({
+    token: SIMULATOR_TOKEN,
+    offerings: ['1'],
+    server_types: ['cx23', 'cpx22'],
+    locations: ['fsn1', 'nbg1'],
+    image: 'debian-13',
+    orders_may_name: ['type', 'location', 'image'],
+    max_servers: 500,
+    ...given,
+  });
+
+export const depsOf = (clock: Clock): PluginDeps => ({
+  agent: AGENT,
+  target: 'hetzner',
+  clock,
+  random: systemRandom,
+  log: silentLog,
+});
+
+/** What a test does to an answer on its way; undefined leaves it alone. `before` is asked without sending the request. */
+export interface Tamper {
+  before?(request: HetznerRequest): HetznerResponse | undefined;
+  after?(request: HetznerRequest, response: HetznerResponse): HetznerResponse | undefined;
+}
+
+export interface Opened {
+  readonly core: HetznerCore;
+  /** In the order in which they are asked; each is used once. */
+  readonly tampers: Tamper[];
+  readonly provisioner: HetznerProvisioner;
+  readonly clock: Clock;
+  close(): Promise<void>;
+}
+
+/** The plugin on a simulated project, without sockets, in fast time. */
+export function openTarget({
+  settings,
+  options = {},
+  clock = fastClock(300),
+}: {
+  settings?: Record<string, unknown>;
+  options?: HetznerChoices;
+  clock?: Clock;
+} = {}): Opened {
+  const core = createHetznerCore({ clock, random: systemRandom, options });
+  const chosen = settingsOf(settings);
+  const deps = depsOf(clock);
+  const tampers: Tamper[] = [];
+  const transport = tampered(inProcessHetzner(core, { clock, latencyMs: 20 }), tampers);
+  const project = createProject(transport, chosen, deps);
+  const provisioner = openHetzner({ project, deps, settings: chosen });
+  return {
+    core,
+    tampers,
+    provisioner,
+    clock,
+    async close() {
+      await provisioner.close();
+      project.close();
+      core.close();
+    },
+  };
+}
+
+/** Each tamper strikes once: the first that has something to say about a request. */
+export function tampered(transport: HetznerTransport, tampers: Tamper[]): HetznerTransport {
+  const used = (tamper: Tamper): void => void tampers.splice(tampers.indexOf(tamper), 1);
+  return async (request) => {
+    for (const tamper of tampers) {
+      const instead = tamper.before?.(request);
+      if (instead === undefined) continue;
+      used(tamper);
+      return instead;
+    }
+    const response = await transport(request);
+    for (const tamper of tampers) {
+      const changed = tamper.after?.(request, response);
+      if (changed === undefined) continue;
+      used(tamper);
+      return changed;
+    }
+    return response;
+  };
+}
+
+/** An answer of the API's with nothing special about it. */
+export function answer(status: number, body: object): HetznerResponse {
+  return { status, headers: {}, body: JSON.stringify(body) };
+}
+
+/** Lets virtual time pass until the call has ended. */
+export async function played<T>(clock: VirtualClock, call: Promise<T>, stepMs = 100): Promise<T> {
+  let over = false;
+  const end = (): void => {
+    over = true;
+  };
+  call.then(end, end);
+  for (let steps = 0; !over; steps++) {
+    if (steps > 200_000) throw new Error('the call does not end');
+    await clock.advance(stepMs);
+  }
+  return call;
+}
+
+/** What a call was refused with. */
+export async function refusalOf(call: Promise<unknown>): Promise<ProvisionerError> {
+  const error = await call.then(
+    () => new Error('the call was not refused'),
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof ProvisionerError) return error;
+  throw error;
+}
+
+const CREATE = 'POST /servers';
+const LIST = 'GET /servers';
+
+export function benchOf(
+  { core, provisioner, tampers }: Pick<Opened, 'core' | 'provisioner' | 'tampers'>,
+  reach: Pick<Bench, 'cleanup'> & {
+    unreachable(): Promise<() => Promise<void>>;
+  },
+): Bench {
+  const { admin, faults, project } = core;
+  const next = (call: string, fault: Fault) => async (): Promise<void> => void faults.add({ call, fault });
+  const lasting = (fault: Fault) => async (): Promise<() => Promise<void>> => {
+    const disarm = faults.add({ call: 'any', times: Number.POSITIVE_INFINITY, fault });
+    return async () => disarm();
+  };
+  const truth = (id: string) => project.servers.get(Number(id));
+  return {
+    provisioner,
+    order: (overrides) => sampleOrder(AGENT, overrides),
+    count: async ({ contract }) =>
+      [...project.servers.values()].filter(({ labels }) => readStamp(labels, AGENT)?.contract === contract).length,
+    foreign: {
+      add: async (given) => String(admin.addForeign(given)) as ExternalId,
+      exists: async (id) => truth(id) !== undefined && truth(id)?.labels[LABEL.agent] === undefined,
+    },
+    faults: {
+      loseCreateAnswer: next(CREATE, { kind: 'drop-after' }),
+      loseCreateRequest: next(CREATE, { kind: 'drop-before' }),
+      refuseCreate: next(CREATE, { kind: 'error', code: 'invalid_input', message: 'invalid input in user_data' }),
+      denyCreate: next(CREATE, { kind: 'error', code: 'server_error', processed: true }),
+      ignoreDestroy: async () =>
+        void tampers.push({
+          before: ({ method, path }) =>
+            method === 'DELETE' && path.startsWith('/servers/')
+              ? answer(200, { action: { id: 999_999_999, command: 'delete_server', status: 'success', error: null } })
+              : undefined,
+        }),
+      partialList: async () =>
+        void tampers.push({
+          after: ({ method, path }, { status, headers, body }) =>
+            method === 'GET' && path.startsWith('/servers?label_selector')
+              ? { status, headers, body: body.replaceAll('"labels"', '"lost_labels"') }
+              : undefined,
+        }),
+      emptyList: next(LIST, { kind: 'list-empty' }),
+      unreachable: reach.unreachable,
+      failing: lasting({ kind: 'error', code: 'server_error' }),
+      silent: lasting({ kind: 'hang-before' }),
+      loseMachine: async (id) => admin.lose(Number(id)),
+      powerOff: async (id) => admin.powerOff(Number(id)),
+      giveIdToStranger: async (id) => admin.setLabels(Number(id), {}),
+      duplicate: async (id) => {
+        const labels = truth(id)?.labels;
+        if (labels === undefined) throw new Error('there is nothing to copy');
+        return String(admin.addForeign({ name: `copy-of-${id}`, labels })) as ExternalId;
+      },
+    },
+    cleanup: reach.cleanup,
+  };
+}

@@ -1,0 +1,300 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { HetznerChoices } from '../../simulators/hetzner/options.ts';
+import { createVirtualClock, type VirtualClock } from '../../src/platform/virtual-clock.ts';
+import { operation, sampleOrder } from '../../src/provisioner/conformance.ts';
+import type { Instance, Operation, OwnedRef } from '../../src/provisioner/index.ts';
+import { silentLog } from '../../src/provisioner/index.ts';
+import { AGENT, answer, type Opened, openTarget, played, refusalOf } from './fixtures.ts';
+import { LABEL, stampLabels } from './labels.ts';
+
+let clock: VirtualClock;
+let opened: Opened;
+
+function open(settings: Record<string, unknown> = {}, options: HetznerChoices = {}): void {
+  clock = createVirtualClock();
+  opened = openTarget({ clock, settings, options });
+}
+
+beforeEach(() => open());
+afterEach(() => opened.close());
+
+const context = () => ({ signal: new AbortController().signal, log: silentLog });
+const refOf = ({ stamp, externalId }: Instance): OwnedRef => ({ stamp, externalId, handles: {} });
+const calls = (call: string): number => opened.core.calls.get(call) ?? 0;
+const play = <T>(act: (op: Operation) => Promise<T>, { stamp }: Pick<Instance, 'stamp'>): Promise<T> =>
+  played(clock, act(operation(stamp)));
+
+async function made(): Promise<Instance> {
+  const order = sampleOrder(AGENT);
+  return played(clock, opened.provisioner.create(order, operation(order.stamp)));
+}
+
+const truth = ({ externalId }: Instance) => {
+  const server = opened.core.project.servers.get(Number(externalId));
+  if (server === undefined) throw new Error(`there is no server ${externalId}`);
+  return server;
+};
+
+describe('stopping', () => {
+  test('lets the machine shut down by itself', async () => {
+    const machine = await made();
+    await play((op) => opened.provisioner.stop(refOf(machine), op), machine);
+    expect(truth(machine).status).toBe('off');
+    expect(calls('POST /servers/{id}/actions/poweroff')).toBe(0);
+  });
+
+  test('switches off one that does not heed the signal, after its time', async () => {
+    const machine = await made();
+    opened.core.admin.setGuest(truth(machine).id, { acpi: false });
+    const began = clock.monotonic();
+    await play((op) => opened.provisioner.stop(refOf(machine), op), machine);
+    expect(truth(machine).status).toBe('off');
+    expect(clock.monotonic() - began).toBeGreaterThanOrEqual(30_000);
+    expect([calls('POST /servers/{id}/actions/shutdown'), calls('POST /servers/{id}/actions/poweroff')]).toEqual([
+      1, 1,
+    ]);
+  });
+
+  test('waits while somebody else’s action has the server locked', async () => {
+    const machine = await made();
+    opened.core.admin.lock(truth(machine).id, 40_000);
+    await play((op) => opened.provisioner.stop(refOf(machine), op), machine);
+    expect(truth(machine).status).toBe('off');
+  });
+});
+
+describe('starting', () => {
+  test('never deletes a machine that stays off: it is the tenant’s', async () => {
+    const machine = await made();
+    opened.core.admin.powerOff(truth(machine).id);
+    opened.core.admin.setGuest(truth(machine).id, { boots: false });
+    const error = await refusalOf(play((op) => opened.provisioner.start(refOf(machine), op), machine));
+    expect(error).toMatchObject({ kind: 'retry' });
+    expect(truth(machine).status).toBe('off');
+  });
+});
+
+describe('destroying', () => {
+  test('is refused while the server is protected, and says whose turn it is', async () => {
+    const machine = await made();
+    truth(machine).protection.delete = true;
+    const error = await refusalOf(play((op) => opened.provisioner.destroy(refOf(machine), op), machine));
+    expect(error).toMatchObject({ kind: 'config' });
+    expect(error.message).toContain('remove the protection');
+    expect(truth(machine).status).toBe('running');
+  });
+
+  test('takes what the machine left with it, and nothing of another one', async () => {
+    const [machine, other] = [await made(), await made()];
+    const addressOf = (name: string, labels: Record<string, string>): void => {
+      const body = JSON.stringify({ name, type: 'ipv4', location: 'fsn1', assignee_type: 'server', labels });
+      const headers = { authorization: `Bearer ${'dcAgentHetznerSimulator'.padEnd(64, '0')}` };
+      const { status } = opened.core.handle({ method: 'POST', path: '/v1/primary_ips', headers, body });
+      expect(status).toBe(201);
+    };
+    addressOf('ours', stampLabels(machine.stamp));
+    addressOf('others', stampLabels(other.stamp));
+    addressOf('owners', {});
+    await play((op) => opened.provisioner.destroy(refOf(machine), op), machine);
+    const left = [...opened.core.project.primaryIps.values()].filter(({ assignee }) => assignee === undefined);
+    expect(left.map(({ name }) => name)).toEqual(['others', 'owners']);
+  });
+
+  test('does not believe a 404 that is not about the server', async () => {
+    const machine = await made();
+    for (const body of [{ error: { code: 'api_route_not_found', message: 'api route not found' } }, { oops: true }]) {
+      for (let time = 0; time < 3; time++) opened.tampers.push({ before: () => answer(404, body) });
+      await refusalOf(play((op) => opened.provisioner.destroy(refOf(machine), op), machine));
+      opened.tampers.length = 0;
+      expect(truth(machine).status).toBe('running');
+    }
+  });
+
+  test('waits behind the action that has the server locked, and asks for the deletion again when it fails', async () => {
+    const machine = await made();
+    opened.core.admin.lock(truth(machine).id, 60_000);
+    opened.core.faults.add({ call: 'DELETE /servers/{id}', skip: 1, fault: { kind: 'fail-action' } });
+    await play((op) => opened.provisioner.destroy(refOf(machine), op), machine);
+    expect(opened.core.project.servers.size).toBe(0);
+  });
+});
+
+describe('traffic', () => {
+  const sampled = () => played(clock, opened.provisioner.traffic(context()));
+
+  test('is the counter of the billing period as it is, so that a caller who adds up sees a new period begin', async () => {
+    open({}, { bytesInPerSecond: 0, bytesOutPerSecond: 0 });
+    const machine = await made();
+    const { id } = truth(machine);
+    let [sum, before] = [0, 0];
+    for (const [days, bytes] of [
+      [0, 7_000_000],
+      [0, 2_000_000],
+      [32, 1_500_000],
+    ] as const) {
+      await clock.advance(days * 86_400_000 + 3_600_000);
+      opened.core.admin.addTraffic(id, 0, bytes);
+      const [sample] = await sampled();
+      expect(sample?.contract).toBe(machine.stamp.contract);
+      const { bytesOut } = sample ?? { bytesOut: Number.NaN };
+      sum += bytesOut < before ? bytesOut : bytesOut - before;
+      before = bytesOut;
+    }
+    expect([sum, before]).toEqual([10_500_000, 1_500_000]);
+  });
+
+  test('is not told where Hetzner has none yet', async () => {
+    const machine = await made();
+    opened.core.admin.knowTraffic(truth(machine).id, false);
+    expect(await sampled()).toEqual([]);
+  });
+
+  test('of a machine that is gone is told once more, as it was just before', async () => {
+    const machine = await made();
+    opened.core.admin.addTraffic(truth(machine).id, 5_000_000, 9_000_000);
+    await play((op) => opened.provisioner.destroy(refOf(machine), op), machine);
+    const [last] = await sampled();
+    expect(last?.contract).toBe(machine.stamp.contract);
+    expect(last?.bytesOut).toBeGreaterThanOrEqual(9_000_000);
+    expect(await sampled()).toEqual([]);
+  });
+});
+
+describe('a suspended machine', () => {
+  beforeEach(() => {
+    opened.core.close();
+    open({ suspend: 'snapshot' });
+  });
+
+  const stop = (machine: Instance) => play((op) => opened.provisioner.stop(refOf(machine), op), machine);
+  const start = (machine: Instance) => play((op) => opened.provisioner.start(refOf(machine), op), machine);
+  const snapshots = () => [...opened.core.project.images.values()].filter(({ type }) => type === 'snapshot');
+
+  test('is a snapshot and its addresses, shows as off, and comes back as the same machine', async () => {
+    const machine = await made();
+    await stop(machine);
+    expect(opened.core.project.servers.size).toBe(0);
+    expect(snapshots()).toHaveLength(1);
+    const { complete, instances } = await played(clock, opened.provisioner.list(context()));
+    expect([complete, instances]).toMatchObject([
+      true,
+      [
+        {
+          externalId: machine.externalId,
+          stamp: machine.stamp,
+          power: 'stopped',
+          ssh: machine.ssh,
+          ipv6: machine.ipv6,
+        },
+      ],
+    ]);
+    const back = await start(machine);
+    expect(back).toMatchObject({ externalId: machine.externalId, ipv4: machine.ipv4, ipv6: machine.ipv6 });
+    expect([...opened.core.project.servers.keys()]).not.toEqual([Number(machine.externalId)]);
+    expect(snapshots()).toEqual([]);
+    const seen = await played(clock, opened.provisioner.observe(refOf(machine), context()));
+    expect(seen).toMatchObject({ state: 'present', instance: { externalId: machine.externalId, power: 'running' } });
+  });
+
+  test('counts as a machine, so that its place is not sold again', async () => {
+    const machine = await made();
+    await stop(machine);
+    expect((await played(clock, opened.provisioner.inventory(context()))).machinesFree).toBe(499);
+  });
+
+  test('keeps its host keys and gets no second key of a tenant’s', async () => {
+    const machine = await made();
+    await stop(machine);
+    await start(machine);
+    const [server] = opened.core.project.servers.values();
+    expect(server?.userData).toContain('ssh_deletekeys: false');
+    expect(server?.userData).not.toContain('ssh_authorized_keys');
+  });
+
+  test('is kept safe when there is no stock to bring it back', async () => {
+    const machine = await made();
+    await stop(machine);
+    opened.core.admin.setStock('cx23', 'fsn1', 'refused');
+    const error = await refusalOf(start(machine));
+    expect(error).toMatchObject({ kind: 'capacity' });
+    expect(snapshots()).toHaveLength(1);
+  });
+
+  test('is never put together from a snapshot that is older than its last run', async () => {
+    const machine = await made();
+    // The deletion fails after the snapshot was taken; then the contract is resumed, used and paused again.
+    opened.core.faults.add({ call: 'DELETE /servers/{id}', fault: { kind: 'error', code: 'protected' } });
+    await refusalOf(stop(machine));
+    const [old] = snapshots();
+    expect(old?.status).toBe('available');
+    await start(machine);
+    expect(snapshots()).toEqual([]);
+    opened.core.faults.add({ call: 'DELETE /images/{id}', fault: { kind: 'drop-before' } });
+    await stop(machine);
+    expect(snapshots().map(({ id }) => id)).not.toContain(old?.id);
+  });
+
+  test('is not deleted while its snapshot is not there', async () => {
+    const machine = await made();
+    opened.core.faults.add({
+      call: 'POST /servers/{id}/actions/create_image',
+      fault: { kind: 'fail-action' },
+    });
+    await refusalOf(stop(machine));
+    expect(truth(machine).status).toBe('off');
+    await stop(machine);
+    expect(snapshots()).toHaveLength(1);
+  });
+
+  test('keeps the snapshot that its new server is made from until that server runs', async () => {
+    const machine = await made();
+    await stop(machine);
+    opened.core.faults.add({ call: 'POST /servers', fault: { kind: 'fail-action', command: 'create_server' } });
+    const error = await refusalOf(start(machine));
+    expect(error).toMatchObject({ kind: 'retry' });
+    expect(snapshots()).toHaveLength(1);
+    expect(opened.core.project.servers.size).toBe(0);
+    expect(await start(machine)).toMatchObject({ externalId: machine.externalId, power: 'running' });
+  });
+
+  test('leaves nothing when its contract ends', async () => {
+    const machine = await made();
+    await stop(machine);
+    await play((op) => opened.provisioner.destroy(refOf(machine), op), machine);
+    expect([snapshots().length, opened.core.project.primaryIps.size]).toEqual([0, 0]);
+    const seen = await played(clock, opened.provisioner.observe(refOf(machine), context()));
+    expect(seen).toEqual({ state: 'absent' });
+  });
+});
+
+describe('a password', () => {
+  test('cannot be reset where nobody knows of a guest agent', () => {
+    expect(opened.provisioner.resetPassword).toBeUndefined();
+  });
+
+  test('is given back once the guest has it, and not when no agent answers', async () => {
+    open({ guest_agent: 'present' });
+    const machine = await made();
+    const reset = () =>
+      play(
+        (op) => opened.provisioner.resetPassword?.(refOf(machine), op) ?? Promise.reject(new Error('absent')),
+        machine,
+      );
+    const { user, password } = await reset();
+    expect(user).toBe('root');
+    expect(password.reveal().length).toBeGreaterThan(7);
+    opened.core.admin.setGuest(truth(machine).id, { agent: false });
+    expect(await refusalOf(reset())).toMatchObject({ kind: 'config' });
+  });
+});
+
+test('labels of ours that were damaged make the list incomplete, and the server is left alone', async () => {
+  const machine = await made();
+  const labels = { ...truth(machine).labels, [LABEL.contract]: 'cut' };
+  opened.core.admin.setLabels(truth(machine).id, labels);
+  const { complete, instances } = await played(clock, opened.provisioner.list(context()));
+  expect([complete, instances]).toEqual([false, []]);
+  expect(await refusalOf(play((op) => opened.provisioner.stop(refOf(machine), op), machine))).toMatchObject({
+    kind: 'not-ours',
+  });
+});

@@ -1,0 +1,80 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { newGuest } from '../../simulators/proxmox/qemu/guests.ts';
+import { context, freshOperation } from '../../src/provisioner/conformance/operations.ts';
+import { operation } from '../../src/provisioner/conformance.ts';
+import type { ContractId } from '../../src/provisioner/index.ts';
+import { AGENT, openStage, type Stage } from './fixtures.ts';
+import { describeMachine } from './stamp.ts';
+
+let stage: Stage;
+
+afterEach(() => stage.close());
+
+function addMachines(count: number): void {
+  for (let index = 0; index < count; index++) {
+    const vmid = 300_000 + index;
+    const contract = index.toString(16).padStart(64, '0') as ContractId;
+    const name = `dc-${index}`;
+    const description = describeMachine({
+      agent: AGENT,
+      contract,
+      operation: freshOperation(),
+      vmid,
+      name,
+      stage: 'configured',
+    });
+    const config = new Map(Object.entries({ name, description, memory: '512', cores: '1', tags: 'dc-agent' }));
+    newGuest(stage.core.pve, { vmid, node: 'pve', config }).pool = stage.pool;
+  }
+}
+
+async function callsOf(act: () => Promise<unknown>): Promise<readonly string[]> {
+  const before = stage.core.calls.length;
+  await act();
+  return stage.core.calls.slice(before);
+}
+
+describe('the number of calls', () => {
+  it('is three for a look at 200 machines, once they are known', async () => {
+    stage = openStage();
+    addMachines(200);
+    await new Promise((resolve) => stage.clock.after(3_000, () => resolve(undefined)));
+    const first = await stage.provisioner.list(context());
+    expect(first.complete).toBe(true);
+    expect(first.instances).toHaveLength(200);
+    for (let round = 0; round < 3; round++) {
+      // A minute later one more is read again, so that changes of stamps come to light in time.
+      await new Promise((resolve) => stage.clock.after(60_000, () => resolve(undefined)));
+      const calls = await callsOf(() => stage.provisioner.list(context()));
+      expect(calls.length).toBeLessThanOrEqual(3);
+    }
+    expect(await callsOf(() => stage.provisioner.traffic(context()))).toHaveLength(2);
+  }, 30_000);
+
+  it('for one machine, polling aside, is what its steps need', async () => {
+    stage = openStage({ timings: { linkedCloneMs: 0, startMs: 0, agentMs: 0, addressMs: 0, resizeMs: 0, statdMs: 0 } });
+    const order = stage.order();
+    const calls = await callsOf(() => stage.provisioner.create(order, operation(order.stamp)));
+    const kinds = calls.filter((call) => !call.includes('/tasks/')).map((call) => call.replace(/\d{4,}/g, 'ID'));
+    expect(kinds.filter((call) => !call.startsWith('GET'))).toEqual([
+      'POST /nodes/pve/qemu/ID/clone',
+      'PUT /nodes/pve/qemu/ID/config',
+      'PUT /nodes/pve/qemu/ID/resize',
+      'PUT /nodes/pve/qemu/ID/firewall/options',
+      'POST /nodes/pve/qemu/ID/status/start',
+    ]);
+    expect(kinds.length).toBeLessThanOrEqual(26);
+  });
+
+  it('for a change of a stamp is one, and the change is seen in time', async () => {
+    stage = openStage();
+    addMachines(3);
+    expect((await stage.provisioner.list(context())).instances).toHaveLength(3);
+    stage.core.cluster.guests.get(300_001)?.config.set('description', 'mine now');
+    for (let round = 0; round < 4; round++) {
+      await new Promise((resolve) => stage.clock.after(61_000, () => resolve(undefined)));
+      await stage.provisioner.list(context());
+    }
+    expect((await stage.provisioner.list(context())).instances).toHaveLength(2);
+  }, 60_000);
+});

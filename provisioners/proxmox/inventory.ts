@@ -1,0 +1,119 @@
+import { type CallContext, type Inventory, ProvisionerError, type Storage } from '../../src/provisioner/index.ts';
+import { addressesFree } from './address.ts';
+import type { Backend } from './backend.ts';
+import { reasonOf } from './errors.ts';
+import { staticIpv4 } from './machine.ts';
+import { GIB, MIB, memoryRoom, storageRoom } from './room.ts';
+import { isAllowedNode, type ProxmoxSettings } from './schema.ts';
+import { allowedTemplates } from './template.ts';
+import { viewCluster } from './view.ts';
+import type { PveNodeStatus, PvePciDevice, PveVmRow } from './wire.ts';
+
+/**
+ * What the allowed nodes have together. A machine lives on one node, so `memoryFreeMb` is the most that one of them has left. A node
+ * that the token may not look at counts as nothing; a total of 0 means that nobody knows.
+ */
+export async function takeInventory(backend: Backend, ctx: CallContext): Promise<Inventory> {
+  const { pve, facts, settings, reservations } = backend;
+  const { rows } = await viewCluster(backend, ctx);
+  const names = (await pve.cluster.nodes(ctx.signal))
+    .filter(({ node, status }) => status === 'online' && isAllowedNode(settings, node))
+    .map(({ node }) => node);
+  if (names.length === 0) throw new ProvisionerError('retry', "No node of 'nodes' is up");
+  const statuses = await Promise.all(names.map(async (node) => ({ node, status: await facts.node(node, ctx.signal) })));
+  const nodes = statuses.flatMap(({ node, status }) => (status === 'unseen' ? [] : [{ node, status }]));
+  const rooms = nodes.map(({ node, status }) => memoryRoom(node, status, rows, reservations.all(), settings));
+  const machinesFree = await freeAddresses(backend, rows, ctx);
+  const model = nodes[0]?.status.cpuinfo.model;
+  return {
+    ...(model === undefined ? {} : { cpuModel: model }),
+    cpuCores: sum(nodes.map(({ status }) => coresOf(status))),
+    cpuThreads: sum(nodes.map(({ status }) => status.cpuinfo.cpus)),
+    memoryTotalMb: Math.floor(sum(nodes.map(({ status }) => status.memory.total)) / MIB),
+    memoryFreeMb: Math.floor(Math.max(0, ...rooms) / MIB),
+    storages: (await Promise.all(names.map((node) => storagesOf(backend, node, names.length > 1, ctx))))
+      .flat()
+      .filter(unique()),
+    templates: allowedTemplates(rows, settings).map(({ vmid, name }) => ({ id: vmid, name: name ?? `VM ${vmid}` })),
+    gpus: (await Promise.all(names.map((node) => gpusOf(backend, node, ctx)))).flat(),
+    ...(machinesFree === undefined ? {} : { machinesFree }),
+  };
+}
+
+/** `cores` is per socket; threads are counted in `cpus`. */
+function coresOf({ cpuinfo: { cores, sockets, cpus } }: PveNodeStatus): number {
+  return cores === undefined ? cpus : cores * (sockets ?? 1);
+}
+
+async function storagesOf(
+  { pve, settings, reservations }: Backend,
+  node: string,
+  several: boolean,
+  { signal }: CallContext,
+): Promise<Storage[]> {
+  const storages = await pve.storage.onNode(node, signal);
+  return storages
+    .filter(({ content, active, enabled }) => content.has('images') && active && enabled)
+    .map((storage) => {
+      const totalGb = Math.floor((storage.total ?? 0) / GIB);
+      const room = Math.floor(storageRoom(node, storage, reservations.all(), settings) / GIB);
+      return {
+        name: several && !storage.shared ? `${storage.storage}@${node}` : storage.storage,
+        kind: storage.type,
+        totalGb,
+        freeGb: Math.min(totalGb, room),
+      };
+    });
+}
+
+/** A storage that is shared shows on every node. */
+function unique(): (storage: Storage) => boolean {
+  const seen = new Set<string>();
+  return ({ name }) => !seen.has(name) && seen.add(name).size > 0;
+}
+
+async function freeAddresses(
+  { settings, registry }: Backend,
+  rows: readonly PveVmRow[],
+  ctx: CallContext,
+): Promise<number | undefined> {
+  const pool: ProxmoxSettings['address'] = settings.address;
+  if (pool === 'dhcp') return undefined;
+  const { machines } = await registry.survey(rows, ctx);
+  const taken = machines.map(({ machine }) => staticIpv4(machine.config)).filter((address) => address !== undefined);
+  return addressesFree(pool, new Set(taken));
+}
+
+/** The text consoles of server boards (ASPEED, Matrox) and those that virtual machines have. */
+const NO_GPU_VENDORS: ReadonlySet<string> = new Set([
+  '0x1a03',
+  '0x102b',
+  '0x1234',
+  '0x1af4',
+  '0x1b36',
+  '0x15ad',
+  '0x1013',
+]);
+
+/** Display controllers (class 03) that could be handed to a machine: without an IOMMU group none can. None without the right to look. */
+async function gpusOf({ pve }: Backend, node: string, { signal }: CallContext): Promise<Inventory['gpus']> {
+  let devices: PvePciDevice[];
+  try {
+    devices = await pve.nodes.pci(node, signal);
+  } catch (error) {
+    if (reasonOf(error) === 'no-right') return [];
+    throw error;
+  }
+  return devices
+    .filter((device) => device.class.startsWith('0x03') && (device.iommugroup ?? -1) >= 0)
+    .filter(({ vendor }) => !NO_GPU_VENDORS.has(vendor.toLowerCase()))
+    .map(({ id, device, vendor, device_name, vendor_name }) => ({
+      pciId: id,
+      name: device_name ?? device,
+      vendor: vendor_name ?? vendor,
+    }));
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'vitest';
+import { readUserData } from './user-data.ts';
+
+describe('a guest', () => {
+  test('takes keys from the top, from the user root, and its host key', () => {
+    const text = `#cloud-config
+# written by hand
+disable_root: false
+ssh_pwauth: false
+ssh_deletekeys: false
+final_message: >
+  folded
+   text
+ssh_authorized_keys:
+  - ssh-ed25519 AAAA one
+  - "ssh-ed25519 BBBB two: quoted"
+users:
+  - name: other
+    ssh_authorized_keys:
+      - ssh-ed25519 XXXX
+  - name: root
+    lock_passwd: true
+    ssh_authorized_keys: ['ssh-ed25519 CCCC']
+ssh_keys:
+  ed25519_private: |
+    -----BEGIN OPENSSH PRIVATE KEY-----
+    abc
+
+    -----END OPENSSH PRIVATE KEY-----
+  ed25519_public: ssh-ed25519 DDDD host
+runcmd:
+- [ "true" ]
+`.replace("['ssh-ed25519 CCCC']", '["ssh-ed25519 CCCC"]');
+    expect(readUserData(text)).toEqual({
+      passwords: false,
+      keepsHostKeys: true,
+      authorizedKeys: ['ssh-ed25519 AAAA one', 'ssh-ed25519 BBBB two: quoted', 'ssh-ed25519 CCCC'],
+      hostKey: {
+        private: '-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n\n-----END OPENSSH PRIVATE KEY-----\n',
+        public: 'ssh-ed25519 DDDD host',
+      },
+    });
+  });
+
+  test('reads JSON just as well, since it is YAML', () => {
+    const document = {
+      ssh_authorized_keys: ['ssh-ed25519 AAAA'],
+      users: [{ name: 'root', ssh_authorized_keys: ['k'] }],
+    };
+    expect(readUserData(`#cloud-config\n${JSON.stringify(document)}`).authorizedKeys).toEqual([
+      'ssh-ed25519 AAAA',
+      'k',
+    ]);
+  });
+
+  test.each([
+    '',
+    '#!/bin/sh\nssh_authorized_keys:\n  - k',
+    'ssh_authorized_keys:\n  - k',
+    '#cloud-config',
+    '#cloud-config\n{"a":',
+    '#cloud-config\na: "b',
+  ])('is set up by nothing else: %j', (text) => {
+    expect(readUserData(text)).toEqual({ authorizedKeys: [], passwords: true, keepsHostKeys: false });
+  });
+});
