@@ -8,7 +8,7 @@ import { type Call, createClient } from './client.ts';
 import { fastClock } from './fixtures.ts';
 import { httpsTransport } from './transport.ts';
 
-const TOKEN = 'q'.repeat(64);
+const TOKEN = `${'q'.repeat(50)}-not-of-64`;
 let server: Server | undefined;
 let close: (() => Promise<void>) | undefined;
 let asked: string[] = [];

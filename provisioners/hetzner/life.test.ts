@@ -234,6 +234,38 @@ describe('a suspended machine', () => {
     expect(snapshots().map(({ id }) => id)).not.toContain(old?.id);
   });
 
+  test('is never put together from a snapshot after which its owner switched it on', async () => {
+    const machine = await made();
+    opened.core.faults.add({ call: 'DELETE /servers/{id}', fault: { kind: 'error', code: 'protected' } });
+    await refusalOf(stop(machine));
+    const [old] = snapshots();
+    opened.core.admin.powerOn(truth(machine).id);
+    await stop(machine);
+    expect(snapshots()).toHaveLength(1);
+    expect(snapshots()[0]?.id).not.toBe(old?.id);
+  });
+
+  test('is never put together from a snapshot after which it ran, though nobody saw it run', async () => {
+    const machine = await made();
+    opened.core.faults.add({ call: 'DELETE /servers/{id}', fault: { kind: 'error', code: 'protected' } });
+    await refusalOf(stop(machine));
+    const [old] = snapshots();
+    // The agent ends as soon as the machine was switched on; the tenant uses it and shuts it down.
+    const crash = new AbortController();
+    const unsubscribe = opened.core.onExchange(({ call }) => {
+      if (call === 'POST /servers/{id}/actions/poweron') crash.abort(new Error('the agent ended'));
+    });
+    const op = operation(machine.stamp, { signal: crash.signal });
+    await refusalOf(played(clock, opened.provisioner.start(refOf(machine), op)));
+    unsubscribe();
+    await clock.advance(60_000);
+    expect(truth(machine).status).toBe('running');
+    opened.core.admin.powerOff(truth(machine).id);
+    await stop(machine);
+    expect(snapshots().map(({ id }) => id)).not.toContain(old?.id);
+    expect(snapshots()).toHaveLength(1);
+  });
+
   test('is not deleted while its snapshot is not there', async () => {
     const machine = await made();
     opened.core.faults.add({
@@ -297,4 +329,46 @@ test('labels of ours that were damaged make the list incomplete, and the server 
   expect(await refusalOf(play((op) => opened.provisioner.stop(refOf(machine), op), machine))).toMatchObject({
     kind: 'not-ours',
   });
+});
+
+test('a list is as old as it may be, and never older than what was done since', async () => {
+  const list = () => played(clock, opened.provisioner.list(context()));
+  expect((await list()).instances).toEqual([]);
+  const machine = await made();
+  expect((await list()).instances).toMatchObject([{ externalId: machine.externalId, power: 'running' }]);
+  const before = calls('GET /servers');
+  await list();
+  expect(calls('GET /servers')).toBe(before);
+  await play((op) => opened.provisioner.stop(refOf(machine), op), machine);
+  expect((await list()).instances).toMatchObject([{ power: 'stopped' }]);
+  await play((op) => opened.provisioner.destroy(refOf(machine), op), machine);
+  expect((await list()).instances).toEqual([]);
+});
+
+test('a machine is not called absent while any list that should show it cannot be read', async () => {
+  const machine = await made();
+  const broken = (path: RegExp) =>
+    opened.tampers.push({
+      after: (request, response) =>
+        path.test(request.path) ? { ...response, body: response.body.replaceAll('"labels"', '"lost"') } : undefined,
+    });
+  const hidden = (path: RegExp) =>
+    opened.tampers.push({
+      after: (request) =>
+        path.test(request.path)
+          ? answer(200, { servers: [], meta: { pagination: { next_page: null, total_entries: 0 } } })
+          : undefined,
+    });
+  const [labels, name] = [/^\/servers\?label_selector/, /^\/servers\?name/];
+  const observe = () => played(clock, opened.provisioner.observe({ stamp: machine.stamp, handles: {} }, context()));
+  for (const [one, other] of [
+    [labels, name],
+    [name, labels],
+  ] as const) {
+    broken(one);
+    hidden(other);
+    expect(await refusalOf(observe())).toMatchObject({ kind: 'retry' });
+    expect(opened.tampers).toEqual([]);
+  }
+  expect(await observe()).toMatchObject({ state: 'present' });
 });

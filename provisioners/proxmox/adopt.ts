@@ -1,13 +1,16 @@
 import {
+  type Adoptable,
   type CallContext,
   type ContractId,
+  type ExternalId,
   type OperationId,
   ProvisionerError,
   parseContractId,
 } from '../../src/provisioner/index.ts';
 import type { VmAt } from './api-vms.ts';
 import type { Backend } from './backend.ts';
-import { isTemplate } from './machine.ts';
+import { powerOf, sshUser } from './instance.ts';
+import { isTemplate, staticIpv4 } from './machine.ts';
 import { lookAt } from './sight.ts';
 import { isStamped, restamp } from './stamp.ts';
 import { viewCluster } from './view.ts';
@@ -17,6 +20,7 @@ import type { VmConfig } from './wire.ts';
 export interface ReferenceMachine extends VmAt {
   readonly contract: ContractId;
   readonly status: string;
+  readonly config: VmConfig;
 }
 
 export interface Adoption {
@@ -24,6 +28,39 @@ export interface Adoption {
   readonly contract: ContractId;
   /** What the machine's stamp will say made it. */
   readonly operation: OperationId;
+}
+
+/** The machines of the reference agent that could be adopted, as every backend tells of such. */
+export async function adoptableMachines(backend: Backend, ctx: CallContext): Promise<readonly Adoptable[]> {
+  const found = await findReferenceMachines(backend, ctx);
+  return found.map(({ vmid, contract, status, config }) => {
+    const sshKey = firstKey(config['sshkeys']);
+    const ipv4 = staticIpv4(config);
+    return {
+      externalId: String(vmid) as ExternalId,
+      contract,
+      name: config['name'] ?? '',
+      evidence: 'its name and its VMID both follow from the contract, as the reference agent chose them',
+      power: powerOf(status, config['lock']),
+      ...(sshKey === undefined ? {} : { sshKey }),
+      ...(ipv4 === undefined ? {} : { ipv4, ssh: { host: ipv4, port: 22, user: sshUser(config, backend.settings) } }),
+    };
+  });
+}
+
+/** Of the keys on the cloud-init drive, without its comment. */
+function firstKey(encoded: string | undefined): string | undefined {
+  const text = encoded === undefined ? '' : decodeLoosely(encoded);
+  return /^([a-z0-9@.-]+ [A-Za-z0-9+/=]+)/m.exec(text)?.[1];
+}
+
+function decodeLoosely(encoded: string): string {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    // Set by hand, and no encoding: then it is what it says.
+    return encoded;
+  }
 }
 
 /** Machines of the reference agent that carry no stamp yet. A name alone proves nothing, so the VMID must fit it. */
@@ -38,7 +75,9 @@ export async function findReferenceMachines(backend: Backend, ctx: CallContext):
     named.map(async (machine) => ({ machine, sight: await lookAt(backend, machine.vmid, ctx, machine.node) })),
   );
   return read.flatMap(({ machine, sight }) =>
-    sight.state === 'there' && refusalOf(machine, sight.config) === undefined ? [machine] : [],
+    sight.state === 'there' && refusalOf(machine, sight.config) === undefined
+      ? [{ ...machine, config: sight.config }]
+      : [],
   );
 }
 
@@ -70,7 +109,7 @@ export async function adoptMachine(
 }
 
 function refusalOf(
-  { vmid, contract }: Omit<ReferenceMachine, 'node' | 'status'>,
+  { vmid, contract }: Omit<ReferenceMachine, 'node' | 'status' | 'config'>,
   config: VmConfig,
 ): string | undefined {
   if (isTemplate(config)) return 'it is a template';

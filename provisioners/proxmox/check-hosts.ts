@@ -9,14 +9,13 @@ import type { PveNode } from './wire.ts';
 /** Nodes, quorum, storage, pool, VMIDs. */
 export async function checkHosts(backend: Backend, ctx: CallContext): Promise<Finding[]> {
   const nodes = await backend.pve.cluster.nodes(ctx.signal);
-  const findings = await Promise.all([
-    nodesAreUp(backend, nodes),
+  const more = await Promise.all([
     quorum(backend, ctx),
     storage(backend, nodes, ctx),
     pool(backend, ctx),
     ids(backend, ctx),
   ]);
-  return findings.flat();
+  return [...nodesAreUp(backend, nodes), ...more.flat()];
 }
 
 function nodesAreUp({ settings }: Backend, nodes: readonly PveNode[]): Finding[] {

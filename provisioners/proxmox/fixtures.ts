@@ -172,7 +172,7 @@ export function truthOf({ core, pool, nodes, token }: Playground) {
     addStranger(name = 'somebody', description = 'made by hand'): ExternalId {
       let vmid = 100_000;
       while (guests.has(vmid)) vmid++;
-      const config = new Map([...Object.entries({ name, description, memory: '512', cores: '1' })]);
+      const config = new Map(Object.entries({ name, description, memory: '512', cores: '1' }));
       const guest = newGuest(core.pve, { vmid, node: nodes[0] ?? '', config });
       guest.pool = pool;
       return String(vmid) as ExternalId;

@@ -46,9 +46,8 @@ export function chooseNode(
   const why = [...new Set(judged.map(({ option, lack }) => `${option.node}: ${lack?.text ?? ''}`))].join('; ');
   const kinds = new Set(judged.map(({ lack }) => lack?.kind));
   const kind = kinds.has('capacity') ? 'capacity' : kinds.has('config') ? 'config' : 'permanent';
-  throw new ProvisionerError(kind, `No node can take this machine: ${why}`, {
-    ...(kind === 'permanent' ? { publicText: 'This machine is larger than any host here.' } : {}),
-  });
+  const publicText = 'This machine is larger than any host here.';
+  throw new ProvisionerError(kind, `No node can take this machine: ${why}`, kind === 'permanent' ? { publicText } : {});
 }
 
 interface Verdict {

@@ -3,7 +3,7 @@ import {
   isProvisionerError,
   type MachineOrder,
   type Operation,
-  ProvisionerError,
+  type ProvisionerError,
 } from '../../src/provisioner/index.ts';
 import { admit } from './admission.ts';
 import { type Backend, pause } from './backend.ts';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type PluginDeps, type Provisioner, ProvisionerError } from '../../src/provisioner/index.ts';
 import { setKeys, setPassword } from './access.ts';
+import { adoptableMachines, adoptMachine } from './adopt.ts';
 import { createBackend } from './backend-open.ts';
 import { checkTarget } from './check.ts';
 import { createMachine } from './create.ts';
@@ -42,6 +43,10 @@ export function openProxmox(
     stop: async (ref, op) => switchOff(backend, await requireOwned(backend, ref, op), 'gently', op),
     setKeys: (ref, keys, op) => setKeys(backend, ref, keys, op),
     setPassword: (ref, password, op) => setPassword(backend, ref, password, op),
+    adoptable: (ctx) => adoptableMachines(backend, ctx),
+    async adopt({ externalId }, { contract, operation }, ctx) {
+      await adoptMachine(backend, { vmid: Number(externalId), contract, operation }, 'stamp', ctx);
+    },
     traffic: (ctx) => readTraffic(backend, ctx),
     close: () => transport.close(),
   };

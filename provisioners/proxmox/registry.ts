@@ -16,9 +16,10 @@ export interface Survey {
 export interface Registry {
   /**
    * Which of the listed guests are ours. A list does not show descriptions, so the configuration of every guest that could be ours is
-   * read once, and again when its row changes. Good for showing and counting; whoever acts reads the machine again.
+   * read once, and again when its row changes, or `again` says so. Good for showing and counting; whoever acts reads the machine
+   * again.
    */
-  survey(rows: readonly PveVmRow[], ctx: CallContext): Promise<Survey>;
+  survey(rows: readonly PveVmRow[], ctx: CallContext, again?: (row: PveVmRow) => boolean): Promise<Survey>;
   /** Reads the machine again that was not read for longest, so that all are in time. */
   refresh(rows: readonly PveVmRow[], ctx: CallContext): Promise<void>;
   /** What was just read of a guest. */
@@ -47,11 +48,16 @@ export function createRegistry(
 ): Registry {
   const entries = new Map<number, Entry>();
 
-  async function survey(rows: readonly PveVmRow[], ctx: CallContext): Promise<Survey> {
+  async function survey(
+    rows: readonly PveVmRow[],
+    ctx: CallContext,
+    again: (row: PveVmRow) => boolean = () => false,
+  ): Promise<Survey> {
     const candidates = rows.filter((row) => couldBeOurs(row, settings));
     const there = new Set(candidates.map(({ vmid }) => vmid));
     for (const vmid of entries.keys()) if (!there.has(vmid)) entries.delete(vmid);
-    const failures = await readChanged(candidates, ctx);
+    const changed = candidates.filter((row) => entries.get(row.vmid)?.row !== rowKey(row) || again(row));
+    const failures = await readAll(changed, ctx);
     const machines: { machine: Machine; row: PveVmRow }[] = [];
     const unclear: { vmid: number; why: string }[] = [];
     for (const row of candidates) {
@@ -64,9 +70,9 @@ export function createRegistry(
     return { machines, unclear };
   }
 
-  /** Reads what is new or looks different, some at a time; says why a guest could not be read. */
-  async function readChanged(rows: readonly PveVmRow[], ctx: CallContext): Promise<Map<number, string>> {
-    const queue = rows.filter((row) => entries.get(row.vmid)?.row !== rowKey(row));
+  /** Some at a time; says why a guest could not be read. */
+  async function readAll(rows: readonly PveVmRow[], ctx: CallContext): Promise<Map<number, string>> {
+    const queue = [...rows];
     const failures = new Map<number, string>();
     const lane = async (): Promise<void> => {
       for (let row = queue.pop(); row !== undefined; row = queue.pop()) {

@@ -1,4 +1,10 @@
-import { type CallContext, type OwnedRef, type OwnerStamp, ProvisionerError } from '../../src/provisioner/index.ts';
+import {
+  type CallContext,
+  machineName,
+  type OwnedRef,
+  type OwnerStamp,
+  ProvisionerError,
+} from '../../src/provisioner/index.ts';
 import type { VmAt } from './api-vms.ts';
 import { type Backend, pause } from './backend.ts';
 import { reasonOf } from './errors.ts';
@@ -6,7 +12,7 @@ import type { PveReason } from './errors-rules.ts';
 import type { Machine } from './judge.ts';
 import { sameStamp } from './stamp.ts';
 import { viewCluster } from './view.ts';
-import type { VmConfig } from './wire.ts';
+import type { PveVmRow, VmConfig } from './wire.ts';
 
 export type Sight =
   | { readonly state: 'there'; readonly at: VmAt; readonly config: VmConfig }
@@ -62,9 +68,12 @@ const BETWEEN_LOOKS_MS = 250;
  * `retry` when they cannot.
  */
 export async function findByStamp(backend: Backend, stamp: OwnerStamp, ctx: CallContext): Promise<Machine[]> {
+  const name = machineName(stamp.contract);
+  // A stamp may have been written since the machine was last read, and only the description would show it.
+  const couldBe = (row: PveVmRow): boolean => row.name === undefined || row.name.startsWith(name);
   for (let look = 1; ; look++) {
     const { rows, gap } = await viewCluster(backend, ctx);
-    const { machines, unclear } = await backend.registry.survey(rows, ctx);
+    const { machines, unclear } = await backend.registry.survey(rows, ctx, couldBe);
     const found = machines.map(({ machine }) => machine).filter((machine) => sameStamp(machine.stamp, stamp));
     if (found.length > 0) return found.sort((a, b) => Number(isCloned(a)) - Number(isCloned(b)) || a.vmid - b.vmid);
     const why = gap ?? (unclear[0] === undefined ? undefined : `VM ${unclear[0].vmid}: ${unclear[0].why}`);

@@ -22,7 +22,9 @@ describe('the template of an order', () => {
 
   it('is never another machine that a tenant names', () => {
     for (const wish of [100, '100', 'ubuntu', { vmid: 9000 }, [9000], true, 9000.5, '9000 ']) {
-      expect(() => orderedTemplate({ settings: { template_vmid: wish } }, settings), String(wish)).toThrow(/neither/);
+      expect(() => orderedTemplate({ settings: { template_vmid: wish } }, settings), JSON.stringify(wish)).toThrow(
+        /neither/,
+      );
     }
   });
 

@@ -29,8 +29,11 @@ export interface SandboxInput {
 /** The handle under which a machine's id is remembered. */
 const MACHINE = 'machine';
 
+/** Nothing else makes machines in a sandbox, so there is nothing to adopt. */
+export type SandboxProvisioner = Required<Omit<Provisioner, 'adoptable' | 'adopt'>>;
+
 /** The sandbox behind any transport: a socket, or the core itself under a virtual clock. */
-export function openSandbox({ transport, deps, settings, release }: SandboxInput): Required<Provisioner> {
+export function openSandbox({ transport, deps, settings, release }: SandboxInput): SandboxProvisioner {
   const { clock, agent } = deps;
   const client = createSandboxClient(transport, clock, settings);
   const startLimitMs = settings.start_timeout_seconds * 1000;

@@ -58,7 +58,7 @@ function readObject(text: string): Record<string, unknown> {
 
 function asText(value: unknown): string {
   if (typeof value === 'boolean') return value ? '1' : '0';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function unescape(text: string): string {

@@ -3,9 +3,12 @@ import type { Random } from '../../src/ports/random.ts';
 import type { Cluster, GuestDriver } from './state.ts';
 import type { Downloads } from './storage/downloads.ts';
 import type { Tasks } from './tasks.ts';
+import type { Timings } from './timings.ts';
 
 /** Which daemons are played: pve-manager 8.4.21 or 9.1.7. */
 export type Personality = '8.4' | '9.1';
+
+export type { Timings };
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
@@ -225,26 +228,4 @@ export interface Pve {
   /** Rights of anybody, not only of the caller; throws the 403 of a real host. */
   require(caller: Caller, path: string, privileges: readonly string[], how?: 'any'): void;
   may(caller: Caller, path: string, privilege: string): boolean;
-}
-
-/** How long a host's work takes, in ms, after the recordings; a test or bench may change any of them. */
-export interface Timings {
-  readonly linkedCloneMs: number;
-  /** Per GiB copied. */
-  readonly fullCloneMsPerGb: number;
-  readonly configMs: number;
-  readonly resizeMs: number;
-  readonly startMs: number;
-  /** From start until the guest agent answers. */
-  readonly agentMs: number;
-  /** From start until addresses show (never before the agent). */
-  readonly addressMs: number;
-  readonly stopMs: number;
-  readonly shutdownMs: number;
-  readonly destroyMs: number;
-  readonly downloadMsPerMb: number;
-  readonly importMsPerGb: number;
-  /** pvestatd's round: how long cluster/resources lags. */
-  readonly statdMs: number;
-  readonly authFailureMs: number;
 }

@@ -5,7 +5,7 @@ import { accessEndpoints } from './access/index.ts';
 import { createRights } from './access/rights.ts';
 import { type Admin, createAdmin } from './admin.ts';
 import { type ErrorTexts, insteadOf, LOST, type PveAnswer, spoilt } from './answers.ts';
-import type { Endpoint, Personality, Pve, Timings } from './call.ts';
+import type { Endpoint, Personality, Pve } from './call.ts';
 import { clusterEndpoints } from './cluster/index.ts';
 import { startStatd } from './cluster/statd.ts';
 import { createDispatcher } from './dispatch.ts';
@@ -16,7 +16,7 @@ import type { Cluster, GuestDriver } from './state.ts';
 import type { Downloads } from './storage/downloads.ts';
 import { storageEndpoints } from './storage/index.ts';
 import { createTasks, type Tasks } from './tasks.ts';
-import { RECORDED_TIMINGS } from './timings.ts';
+import { RECORDED_TIMINGS, type Timings } from './timings.ts';
 
 export interface ProxmoxOptions {
   readonly clock: Clock;

@@ -39,7 +39,7 @@ export function createDispatcher(input: {
       return bare(501, text, text);
     }
     if (!url.pathname.startsWith(`${PREFIX}/`)) return bare(404, 'no such file');
-    const path = decodeURIComponent(url.pathname.slice(PREFIX.length));
+    const path = decoded(url.pathname.slice(PREFIX.length));
     const caller = identify(method, path, request.headers);
     const { raw, upload } = readParams(request, url);
     const found = /\s/.test(path) ? undefined : route(method, path);
@@ -119,6 +119,13 @@ export function createDispatcher(input: {
       return refused(error, errorTexts);
     }
   };
+}
+
+/** As Perl's URI does it: an escape that is none stays as it is. */
+function decoded(path: string): string {
+  return path.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) =>
+    Buffer.from(escapes.replaceAll('%', ''), 'hex').toString('utf8'),
+  );
 }
 
 /** Writes go to the cluster's file system, and that is read-only without quorum. */

@@ -1,11 +1,12 @@
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Random } from '../../src/ports/random.ts';
 import { createCluster, createUser, type NodeSpec, type StorageSpec } from './build.ts';
-import type { Personality, Timings } from './call.ts';
+import type { Personality } from './call.ts';
 import { statdRound } from './cluster/statd.ts';
 import { createProxmox, type ProxmoxCore, type ProxmoxOptions } from './core.ts';
 import { newGuest } from './qemu/guests.ts';
 import { addVolume } from './storage/usage.ts';
+import type { Timings } from './timings.ts';
 
 export interface PlaygroundOptions {
   readonly clock: Clock;

@@ -1,5 +1,3 @@
-import type { Caller } from './call.ts';
-
 /** Everything the cluster knows, as plain mutable data. Owned by the core; endpoints change it inside their locks. */
 export interface Cluster {
   readonly name: string;
@@ -197,5 +195,3 @@ export interface CloudInitData {
   readonly network: string;
   readonly meta: string;
 }
-
-export type { Caller };

@@ -1,4 +1,24 @@
-import type { Timings } from './call.ts';
+/** How long a host's work takes, in ms, after the recordings; a test or bench may change any of them. */
+export interface Timings {
+  readonly linkedCloneMs: number;
+  /** Per GiB copied. */
+  readonly fullCloneMsPerGb: number;
+  readonly configMs: number;
+  readonly resizeMs: number;
+  readonly startMs: number;
+  /** From start until the guest agent answers. */
+  readonly agentMs: number;
+  /** From start until addresses show (never before the agent). */
+  readonly addressMs: number;
+  readonly stopMs: number;
+  readonly shutdownMs: number;
+  readonly destroyMs: number;
+  readonly downloadMsPerMb: number;
+  readonly importMsPerGb: number;
+  /** pvestatd's round: how long cluster/resources lags. */
+  readonly statdMs: number;
+  readonly authFailureMs: number;
+}
 
 /** After the recordings of a small host; guests boot as on bare metal, not as under emulation. */
 export const RECORDED_TIMINGS: Timings = {

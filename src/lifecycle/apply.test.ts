@@ -215,6 +215,25 @@ describe('apply', () => {
     });
   });
 
+  it('adopts a machine in one entry, as if it had been handed over', () => {
+    const event = {
+      type: 'adopted',
+      target: fresh.target,
+      operation: fresh.operation,
+      order: fresh.order,
+      instance: MACHINE,
+    } as const;
+    const record = apply(undefined, CONTRACT, event, NOW);
+    expect(record).toMatchObject({
+      goal: 'keep',
+      machine: 'made',
+      delivered: true,
+      announced: true,
+      instance: MACHINE,
+    });
+    expect(apply(record, CONTRACT, event, NOW)).toBeUndefined();
+  });
+
   it('knows the tenant by the new key once that is in the machine', () => {
     const before = kept.order.sshKey;
     const record = andThen(kept, done('rekey', { sshKey: 'ssh-ed25519 NEW' }));

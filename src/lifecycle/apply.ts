@@ -16,9 +16,10 @@ export function apply(
   event: ContractEvent,
   at: number,
 ): ContractRecord | undefined {
-  if (event.type === 'admitted') {
+  if (event.type === 'admitted' || event.type === 'adopted') {
     if (record !== undefined && record.closedAt === undefined) return undefined;
-    return admitted(contract, event, at, record?.history ?? []);
+    const earlier = record?.history ?? [];
+    return event.type === 'admitted' ? admitted(contract, event, at, earlier) : adopted(contract, event, at, earlier);
   }
   if (record === undefined) return undefined;
   const next = change(record, event, at);
@@ -55,9 +56,31 @@ function admitted(
   };
 }
 
+function adopted(
+  contract: ContractId,
+  event: Extract<ContractEvent, { type: 'adopted' }>,
+  at: number,
+  earlier: readonly HistoryEntry[],
+): ContractRecord {
+  const { target, operation, order, instance } = event;
+  return {
+    ...admitted(contract, { type: 'admitted', target, operation, order, deadlineAt: at }, at, earlier),
+    goal: 'keep',
+    why: 'adopted by an operator',
+    announced: true,
+    machine: 'made',
+    instance,
+    verified: true,
+    maybeDelivered: true,
+    delivered: true,
+    deliveredAt: at,
+    history: remember(earlier, { at, event: { ...event, order: { ...order, settings: {} } } }),
+  };
+}
+
 function change(
   record: ContractRecord,
-  event: Exclude<ContractEvent, { type: 'admitted' }>,
+  event: Exclude<ContractEvent, { type: 'admitted' | 'adopted' }>,
   at: number,
 ): ContractRecord {
   switch (event.type) {

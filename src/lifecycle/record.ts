@@ -147,6 +147,14 @@ export type ContractEvent =
       readonly order: OrderData;
       readonly deadlineAt: number;
     }
+  /** An operator gave us a machine that another program made and handed over. One entry, so that no crash leaves half of it. */
+  | {
+      readonly type: 'adopted';
+      readonly target: TargetName;
+      readonly operation: OperationId;
+      readonly order: OrderData;
+      readonly instance: InstanceData;
+    }
   | { readonly type: 'intent'; readonly step: Step; readonly attempt: number }
   | {
       readonly type: 'done';

@@ -53,6 +53,10 @@ export interface Provisioner {
   setKeys?(ref: OwnedRef, keys: readonly string[], op: Operation): Promise<void>;
   /** Sets the login user's password inside the machine; never by a command line. Repeatable with the same password. */
   setPassword?(ref: OwnedRef, password: Secret, op: Operation): Promise<{ readonly user: string }>;
+  /** Machines that another program made for contracts of this provider and that can be taken over; changes nothing. */
+  adoptable?(ctx: CallContext): Promise<readonly Adoptable[]>;
+  /** Writes our stamp into one of those, verified just before, and changes nothing else. Repeatable with the same stamp. */
+  adopt?(machine: Adoptable, stamp: OwnerStamp, ctx: CallContext): Promise<void>;
   /** Byte counters of every machine of ours. Counters may restart at 0; the caller adds up. */
   traffic?(ctx: CallContext): Promise<TrafficSample[]>;
   /** Frees sockets and timers. Touches no machine. */
@@ -139,6 +143,20 @@ export interface Instance {
   readonly additionalDetails?: string;
   /** Milliseconds since the machine was started, when the backend tells. */
   readonly uptimeMs?: number;
+}
+
+/** A machine of another program's that provably belongs to a contract. */
+export interface Adoptable {
+  readonly externalId: ExternalId;
+  readonly contract: ContractId;
+  readonly name: string;
+  /** What tells that it belongs to that contract, for the operator. */
+  readonly evidence: string;
+  readonly power: PowerState;
+  readonly ipv4?: string;
+  readonly ssh?: SshEndpoint;
+  /** The tenant's key as `type base64`, where the backend knows it. */
+  readonly sshKey?: string;
 }
 
 export interface SshEndpoint {

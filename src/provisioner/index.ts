@@ -9,6 +9,7 @@ export type { Random } from '../ports/random.ts';
 export { backoff, jitter, systemRandom } from '../ports/random.ts';
 export { Secret } from '../ports/secret.ts';
 export type {
+  Adoptable,
   CallContext,
   Capabilities,
   Finding,

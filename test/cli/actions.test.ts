@@ -42,7 +42,10 @@ describe('asking the running agent', () => {
           approved.push(contracts);
           return { ok: true, text: `approved ${contracts.length}` };
         },
-        resetPassword: async (contract) => ({ ok: contract.startsWith('a'), text: `asked for ${contract.slice(0, 4)}` }),
+        resetPassword: async (contract) => ({
+          ok: contract.startsWith('a'),
+          text: `asked for ${contract.slice(0, 4)}`,
+        }),
         drain: async () => {
           document = { ...document, phase: 'draining' };
           return { ok: true, text: 'draining' };

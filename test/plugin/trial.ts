@@ -1,4 +1,4 @@
-import { openSandbox } from '../../provisioners/sandbox/provisioner.ts';
+import { openSandbox, type SandboxProvisioner } from '../../provisioners/sandbox/provisioner.ts';
 import { sandboxSettings } from '../../provisioners/sandbox/schema.ts';
 import { createSandboxCore, type SandboxCore } from '../../simulators/sandbox/core.ts';
 import { inProcessSandbox } from '../../simulators/sandbox/in-process.ts';
@@ -17,7 +17,7 @@ export interface Verdict {
 }
 
 /** Makes a plugin of the sandbox's good one; sees the backend itself, as only a test can. */
-export type Alter = (good: Required<Provisioner>, core: SandboxCore) => Provisioner;
+export type Alter = (good: SandboxProvisioner, core: SandboxCore) => Provisioner;
 
 /** No wait of a plugin that ends is longer than this much virtual time. */
 const PATIENCE_MS = 600_000;

@@ -6,13 +6,13 @@ export interface Comparison {
   readonly compared: number;
   readonly excused: number;
   readonly unserved: readonly string[];
-  readonly differences: readonly { readonly index: number; readonly text: string }[];
+  readonly differences: readonly string[];
 }
 
 /** Status, reason phrase, message, errors, headers of the connection, and how tasks ended; of some answers the data too. */
 export function compare({ file }: Recording, replayed: readonly Replayed[]): Comparison {
   const unserved: string[] = [];
-  const differences: { index: number; text: string }[] = [];
+  const differences: string[] = [];
   let compared = 0;
   let excused = 0;
   for (const { index, recorded, answer } of replayed) {
@@ -38,7 +38,7 @@ export function compare({ file }: Recording, replayed: readonly Replayed[]): Com
     const how = wrong.map(
       ([what, value]) => `${what} ${JSON.stringify(given[what])}, recorded ${JSON.stringify(value)}`,
     );
-    differences.push({ index, text: `${where}: ${how.join('; ')}` });
+    differences.push(`${where}: ${how.join('; ')}`);
   }
   return { compared, excused, unserved, differences };
 }
@@ -89,7 +89,7 @@ function comparable({ path, method }: Recorded, data: unknown): unknown {
   const [place = ''] = path.split('?');
   if (/^\/access\/(acl|roles|permissions|domains|users)|^\/cluster\/nextid|^\/pools$/.test(place))
     return sorted(shown(place, data));
-  if (/\/content$/.test(place) && Array.isArray(data))
+  if (place.endsWith('/content') && Array.isArray(data))
     return data.map(({ volid }: { volid: string }) => volid).toSorted();
   return typeOf(data);
 }

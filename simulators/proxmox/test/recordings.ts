@@ -28,30 +28,32 @@ export interface Recording {
   readonly entries: readonly Recorded[];
 }
 
-const promised = process.env['DC_SPECS_DIR'];
-const directory = promised ?? join(import.meta.dirname, '../../../../shared/specs');
-
-export const WHY_SKIPPED = 'skipped: the recordings are not beside this checkout (set DC_SPECS_DIR)';
-
-/** A document that lives beside the project; undefined where it is absent and nobody promised it. */
-export function specification(name: string): unknown {
-  const path = join(directory, name);
-  if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8'));
-  if (promised !== undefined) throw new Error(`there is no ${path}`);
-  return undefined;
-}
-
 /** The recordings of real hosts, which live beside the project. */
-export function recordings(): readonly Recording[] {
-  return FILES.flatMap(({ file, personality, node }) => {
-    const found = specification(file) as { readonly entries: readonly Recorded[] } | undefined;
-    return found ? [{ file, personality, node, entries: found.entries }] : [];
-  });
-}
-
-const FILES = [
+export const RECORDINGS = [
   { file: 'pve-transcripts-8.4.21.json', personality: '8.4', node: 'pve8' },
   { file: 'pve-transcripts-9.1.7.json', personality: '9.1', node: 'pve1' },
   { file: 'pve-transcripts-wizard-8.4.21.json', personality: '8.4', node: 'pve8' },
   { file: 'pve-transcripts-wizard-9.1.7.json', personality: '9.1', node: 'pve1' },
 ] as const;
+
+const promised = process.env['DC_SPECS_DIR'];
+const directory = promised ?? join(import.meta.dirname, '../../../../shared/specs');
+
+/** What a suite adds to its title where its documents are absent. */
+export const WHY_SKIPPED = 'skipped: the recordings and schemas are not beside this checkout (set DC_SPECS_DIR)';
+
+/** Whether a document lies beside the project. */
+export function isThere(name: string): boolean {
+  if (existsSync(join(directory, name))) return true;
+  if (promised !== undefined) throw new Error(`there is no ${name} in ${promised}, although DC_SPECS_DIR promises it`);
+  return false;
+}
+
+export function specification(name: string): unknown {
+  return JSON.parse(readFileSync(join(directory, name), 'utf8'));
+}
+
+export function recording({ file, personality, node }: (typeof RECORDINGS)[number]): Recording {
+  const { entries } = specification(file) as { readonly entries: readonly Recorded[] };
+  return { file, personality, node, entries };
+}

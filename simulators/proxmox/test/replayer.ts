@@ -172,7 +172,7 @@ function credentials(core: Lab['core'], token: string, note: string, method: str
   if (token.endsWith(' (ticket)')) return ticketHeaders(core, note, method);
   const [user = '', name = ''] = (token === 'root' ? 'root@pam!lab' : token).split('!');
   // A token that is gone is asked with the secret it had: any will do.
-  const secret = /^bad token secret/.test(note) ? 'wrong' : core.cluster.users.get(user)?.tokens.get(name)?.secret;
+  const secret = note.startsWith('bad token secret') ? 'wrong' : core.cluster.users.get(user)?.tokens.get(name)?.secret;
   return { authorization: `PVEAPIToken=${user}!${name}=${secret ?? 'gone'}` };
 }
 

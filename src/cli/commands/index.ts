@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts';
+import { adoptCommand } from './adopt.ts';
 import { approveCommand } from './approve.ts';
 import { configCheckCommand, configExplainCommand, configSchemaCommand } from './config.ts';
 import { devDemoCommand, devPlatformCommand, devProxmoxCommand, devSandboxCommand } from './dev.ts';
@@ -36,6 +37,7 @@ export const allCommands: readonly Command[] = [
   explainCommand,
   approveCommand,
   resetPasswordCommand,
+  adoptCommand,
   drainCommand,
   resumeCommand,
   devDemoCommand,

@@ -28,6 +28,8 @@ export function tell(event: ContractEvent): Words {
   switch (event.type) {
     case 'admitted':
       return { text: `taken for target ${event.target}`, detail: orderLine(event) };
+    case 'adopted':
+      return { text: `adopted for target ${event.target}`, ...placeDetail(event.instance) };
     case 'intent':
       return { text: `${event.step} begun`, detail: intentDetail(event) };
     case 'done':

@@ -1,0 +1,97 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { referenceVmid } from '../../provisioners/proxmox/adopt.ts';
+import { readStamp } from '../../provisioners/proxmox/stamp.ts';
+import { type DevProxmox, startDevProxmox } from '../../simulators/proxmox/dev.ts';
+import { newGuest } from '../../simulators/proxmox/qemu/guests.ts';
+import type { Guest } from '../../simulators/proxmox/state.ts';
+import { EXIT } from '../../src/cli/exit.ts';
+import { parseContractId } from '../../src/ports/ids.ts';
+import { typed } from './harness.ts';
+
+const CONTRACT = 'ab'.repeat(32);
+const OTHER = 'cd'.repeat(32);
+const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f';
+
+describe('adopt', () => {
+  let home: string;
+  let config: string;
+  let host: DevProxmox;
+
+  beforeEach(async () => {
+    home = await mkdtemp(join(tmpdir(), 'dc-adopt-'));
+    host = await startDevProxmox({ timings: { statdMs: 0 } });
+    config = join(home, 'dc-agent.toml');
+    await writeFile(join(home, 'agent.key'), '03'.repeat(32), { mode: 0o600 });
+    const head = [
+      '[api]',
+      'endpoint = "http://127.0.0.1:9"',
+      `provider_pubkey = "${'1'.repeat(64)}"`,
+      `agent_secret_key = "${join(home, 'agent.key')}"`,
+      '[agent]',
+      `state_dir = "${join(home, 'state')}"`,
+    ];
+    await writeFile(config, `${head.join('\n')}\n${host.configuration}`, { mode: 0o600 });
+  });
+  afterEach(async () => {
+    await host.close();
+    await rm(home, { recursive: true, force: true });
+  });
+
+  test('shows what the reference agent left, and takes it over only with --yes, once and for all', async () => {
+    const old = addMachine(CONTRACT);
+    const fake = addMachine(OTHER, 4711);
+
+    const look = await dc('adopt');
+    expect(look).toMatchObject({ code: EXIT.ok, err: expect.stringContaining('Nothing was changed') });
+    expect(look.out).toContain(CONTRACT.slice(0, 12));
+    expect(look.out).not.toContain(OTHER.slice(0, 12));
+    expect(old.config.has('description')).toBe(false);
+
+    expect(await dc('adopt', '--yes')).toMatchObject({ code: EXIT.ok, err: expect.stringContaining('adopted') });
+    expect(readStamp(old.config.get('description'))).toMatchObject({ contract: CONTRACT, vmid: old.vmid });
+    expect(fake.config.has('description')).toBe(false);
+    const { out } = await dc('explain', CONTRACT.slice(0, 8), '--json');
+    expect(JSON.parse(out)).toMatchObject({ contract: CONTRACT });
+    expect(out).toContain('adopted');
+
+    expect(await dc('adopt', '--yes')).toMatchObject({ code: EXIT.ok, out: 'There is nothing to adopt.' });
+  });
+
+  test('goes on after it died between the ledger and the stamp', async () => {
+    const old = addMachine(CONTRACT);
+    host.playground.core.faults.add({ method: 'PUT', fault: { kind: 'drop-before' } });
+    expect((await dc('adopt', '--yes')).code).toBe(EXIT.failed);
+    expect(old.config.has('description')).toBe(false);
+
+    expect((await dc('adopt', '--yes')).code).toBe(EXIT.ok);
+    const stamp = readStamp(old.config.get('description'));
+    expect(stamp?.contract).toBe(CONTRACT);
+    const ledger = join(home, 'state', 'ledger');
+    const files = (await readdir(ledger)).filter((name) => name.endsWith('.jsonl'));
+    const written = await Promise.all(files.map((name) => readFile(join(ledger, name), 'utf8')));
+    expect(written.join('').match(/"adopted"/g)).toHaveLength(1);
+    expect(written.join('')).toContain(stamp?.operation ?? 'no operation');
+  });
+
+  function dc(...argv: string[]) {
+    return typed(['--config', config, ...argv]);
+  }
+
+  function addMachine(contract: string, vmid?: number): Guest {
+    const id = parseContractId(contract);
+    if (id === undefined) throw new Error('not a contract');
+    const { core, pool } = host.playground;
+    const settings = new Map([
+      ['name', `dc-${contract}`],
+      ['memory', '512'],
+      ['cores', '1'],
+      ['sshkeys', encodeURIComponent(`${KEY} tenant`)],
+    ]);
+    const guest = newGuest(core.pve, { vmid: vmid ?? referenceVmid(id), node: 'pve', config: settings });
+    guest.pool = pool;
+    return guest;
+  }
+});
