@@ -200,13 +200,23 @@ export const MUTANTS = [
       "this.#stopping = true;\n    if (this.record.machine === 'made') void this.target.provisioner.destroy({ stamp: { agent: this.#options.deps.agent, contract: this.contract, operation: this.record.operation }, handles: {} }, { id: this.record.operation, attempt: 1, outcomeUnknown: false, handles: {}, remember: async () => {}, signal: new AbortController().signal, log: this.#log });\n    this.#timer?.();\n    const onForce",
   },
   {
+    name: 'does not wait for clones that it cannot see (Proxmox)',
+    seed: 159,
+    backend: 'proxmox-9.1',
+    file: 'provisioners/proxmox/recover.ts',
+    find: "const running = lists.flat().filter(({ state }) => state === 'running');",
+    replace: 'const running = [];',
+  },
+  {
     name: 'reports a new key that it did not put in',
+    seed: 83,
     file: 'src/agent/steps.ts',
     find: 'await target.provisioner.setKeys(ownedRef(record, deps.agent), [sshKey], operation(context));',
     replace: '',
   },
   {
     name: 'reports a password that it did not set',
+    seed: 47,
     file: 'src/agent/steps.ts',
     find: 'await target.provisioner.setPassword(ownedRef(record, deps.agent), new Secret(password), operation(context));',
     replace: 'void Secret;',

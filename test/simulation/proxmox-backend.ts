@@ -120,6 +120,8 @@ class ProxmoxStage implements Backend {
     const stranger = this.#ground.core.admin.replaceGuest(Number(id));
     stranger.status = 'running';
     stranger.startedAt = this.#clock.now();
+    // Some strangers can be seen, others not.
+    if (stranger.vmid % 2 === 1) stranger.pool = this.#ground.pool;
   }
 
   addStranger(): string {

@@ -290,9 +290,11 @@ export class Rules {
       const name = `${host.name}: the record of ${short(record.contract)}`;
       const excused = this.excuses.lost.has(record.contract) || this.excuses.sacrificed.has(record.contract);
       if (live && !excused && record.goal === 'remove') found.push(`${name} waits to be removed (${record.reason})`);
-      if (!live)
+      // A VMID that a stranger took, whom our token cannot see, is never called free: that is for people to look at.
+      const unseen = this.excuses.lost.has(record.contract) && this.#world.backend.type === 'proxmox';
+      if (!live && !unseen)
         found.push(`${name} is still open (${record.goal}${record.reason === undefined ? '' : ` ${record.reason}`})`);
-      else if (record.running !== undefined && !this.excuses.lost.has(record.contract))
+      else if (live && record.running !== undefined && !this.excuses.lost.has(record.contract))
         found.push(`${name} is in the middle of ${record.running.step}`);
       if (record.sealedPassword !== undefined) found.push(`${name} still owes a password`);
     }

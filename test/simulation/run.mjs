@@ -22,7 +22,19 @@ async function mutants(names) {
     await bundle({ [`mutant-${index}`]: 'test/simulation/teller.ts' }, [mutation(mutant)]);
     const teller = resolve(out, `mutant-${index}.mjs`);
     const known = mutant.seed === undefined ? [] : ['--known', String(mutant.seed)];
-    const code = await run(['--hunt', mutant.name, '--teller', teller, '--seconds', '30', '--from', '1', ...known]);
+    const code = await run([
+      '--hunt',
+      mutant.name,
+      '--teller',
+      teller,
+      '--seconds',
+      '30',
+      '--from',
+      '1',
+      '--backend',
+      mutant.backend ?? 'sandbox',
+      ...known,
+    ]);
     if (code !== 0) survivors++;
   }
   process.stdout.write(`${chosen.length - survivors} mutants found, ${survivors} survived\n`);
