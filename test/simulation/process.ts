@@ -162,22 +162,25 @@ export class AgentProcess {
   /** A port call that a dead process never makes, and whose answer a dead process never gets. */
   #gate<Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>): (...args: Args) => Promise<Result> {
     return async (...args) => {
-      if (!this.#alive) return NEVER;
+      if (!this.#alive) return never();
       const number = ++this.calls;
       if (this.killAt?.call === number && this.killAt.when === 'before') {
         this.kill();
-        return NEVER;
+        return never();
       }
       const outcome = await settled(call(...args));
       if (this.killAt?.call === number) this.kill();
-      if (!this.#alive) return NEVER;
+      if (!this.#alive) return never();
       if (outcome.ok) return outcome.value;
       throw outcome.error;
     };
   }
 }
 
-const NEVER: Promise<never> = new Promise(() => {});
+/** A promise of its own each time: one that all waited for would keep every world that ever waited. */
+function never(): Promise<never> {
+  return new Promise(() => {});
+}
 
 type Settled<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
 
