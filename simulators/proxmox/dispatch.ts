@@ -10,9 +10,6 @@ import { checkParams } from './params.ts';
 import { createRouter, isMethod, type Route } from './routes.ts';
 import { createWorkers } from './workers.ts';
 
-/** Without rights and parameters of their own: a request is answered for these without asking who sent it. */
-const OPEN: ReadonlySet<string> = new Set(['GET /access/domains', 'GET /access/ticket', 'POST /access/ticket']);
-
 const PREFIX = '/api2/json';
 /** pveproxy waits so long for a node that does not answer. */
 const NO_HOST_MS = 3_000;
@@ -29,8 +26,9 @@ export function createDispatcher(input: {
   const { cluster, clock, personality } = pve;
   const route = createRouter(input.endpoints, personality);
   const workers = createWorkers(clock);
+  const open = new Set(input.endpoints.filter((one) => one.open).map(({ method, path }) => `${method} ${path}`));
 
-  async function process(request: PveRequest, entry: string): Promise<PveAnswer> {
+  async function answer(request: PveRequest, entry: string): Promise<PveAnswer> {
     const url = new URL(request.path, 'https://pve');
     const { method } = request;
     if (!isMethod(method)) return bare(501, `Method '${method}' not implemented`);
@@ -40,21 +38,13 @@ export function createDispatcher(input: {
     }
     if (!url.pathname.startsWith(`${PREFIX}/`)) return bare(404, 'no such file');
     const path = decoded(url.pathname.slice(PREFIX.length));
-    const caller = identify(method, path, request.headers);
+    // Nobody is asked who he is there, not even by a cookie that he brings and that is too old.
+    const isOpen = open.has(`${method} ${path}`);
+    const caller = isOpen ? { user: 'nobody' } : authenticator.identify(method, request.headers);
     const { raw, upload } = readParams(request, url);
     const found = /\s/.test(path) ? undefined : route(method, path);
     if (!found) throw new PveRefusal(501, `Method '${method} ${path}' not implemented`);
     return run(found, raw, { caller, method, entry, upload });
-  }
-
-  function identify(method: Method, path: string, headers: PveRequest['headers']): Caller {
-    if (OPEN.has(`${method} ${path}`)) {
-      // Whoever has shown himself all the same is known.
-      return headers['cookie'] === undefined && headers['authorization'] === undefined
-        ? { user: 'nobody' }
-        : authenticator.identify('GET', headers);
-    }
-    return authenticator.identify(method, headers);
   }
 
   async function run(
@@ -112,7 +102,7 @@ export function createDispatcher(input: {
 
   return async (request, entry) => {
     try {
-      return await process(request, entry);
+      return await answer(request, entry);
     } catch (error) {
       if (!(error instanceof PveRefusal)) throw error;
       if (error.status === 401 && error.message !== 'authentication failure') return bare(401, error.message);

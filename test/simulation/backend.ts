@@ -52,6 +52,9 @@ export interface Backend {
   addTrouble(call: BackendCall, trouble: BackendTrouble, skip: number, times: number): void;
   clearTroubles(): void;
   setReachable(reachable: boolean): void;
+  /** The power of the host is gone: every machine is off, whoever's it is, and nobody answers until `nodeUp`. */
+  nodeDown(): void;
+  nodeUp(): void;
   powerOff(id: string): void;
   lose(id: string): void;
   giveIdToStranger(id: string): void;

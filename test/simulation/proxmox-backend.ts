@@ -32,6 +32,8 @@ class ProxmoxStage implements Backend {
   readonly #options: BackendOptions;
   readonly #listeners = new Set<(machine: SeenMachine) => void>();
   #reachable = true;
+  /** Until then nobody is told of machines that go off: the story itself does that. */
+  #quiet = false;
   #strangers = 0;
 
   constructor(clock: Clock, random: SeededRandom, options: BackendOptions, personality: Personality) {
@@ -104,6 +106,14 @@ class ProxmoxStage implements Backend {
     this.#reachable = reachable;
   }
 
+  nodeDown(): void {
+    this.#intervene(() => void this.#ground.core.admin.nodeDown('pve'));
+  }
+
+  nodeUp(): void {
+    this.#ground.core.admin.nodeUp('pve');
+  }
+
   powerOff(id: string): void {
     const guest = this.#guest(id);
     guest.status = 'stopped';
@@ -142,6 +152,14 @@ class ProxmoxStage implements Backend {
     return String(vmid);
   }
 
+  #intervene(act: () => void): void {
+    this.#quiet = true;
+    act();
+    this.#clock.after(1, () => {
+      this.#quiet = false;
+    });
+  }
+
   get #guests(): Map<number, Guest> {
     return this.#ground.core.cluster.guests;
   }
@@ -155,6 +173,7 @@ class ProxmoxStage implements Backend {
   /** Machines live in memory; their ends are told. */
   #driver(): GuestDriver {
     const tell = (guest: Guest, state: SeenMachine['state']): void => {
+      if (this.#quiet) return;
       for (const listener of this.#listeners) listener({ ...seen(guest), state });
     };
     return {

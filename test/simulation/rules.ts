@@ -240,7 +240,8 @@ export class Rules {
       const told = row.status !== 'cancelled' || row.details === undefined || row.terminatedAt !== undefined;
       if (!told && !lost.has(row.id) && !sacrificed.has(row.id) && restoredAt === undefined)
         found.push(`${name}: the platform was not told that its machine is gone`);
-      if (machines.length > 0) found.push(`${name} is over and has machines ${machines.join(', ')}`);
+      const seen = lost.has(row.id) ? machines.filter((id) => this.#world.machine(id)?.state !== 'creating') : machines;
+      if (seen.length > 0) found.push(`${name} is over and has machines ${seen.join(', ')}`);
       return found;
     }
     // Nothing can be asked for a machine that others took away.

@@ -36,6 +36,12 @@ export function sandboxBackend(clock: Clock, random: SeededRandom, options: Back
     addTrouble: (call, fault, skip, times) => void core.faults.add({ call, fault, skip, times }),
     clearTroubles: () => core.faults.clear(),
     setReachable: (reachable) => core.admin.setReachable(reachable),
+    nodeDown() {
+      core.admin.setReachable(false);
+      for (const { id, state } of core.machines.values())
+        if (state === 'running' || state === 'starting') core.admin.powerOff(id);
+    },
+    nodeUp: () => core.admin.setReachable(true),
     powerOff: (id) => core.admin.powerOff(id),
     lose: (id) => core.admin.lose(id),
     giveIdToStranger: (id) => void core.admin.giveIdToStranger(id),

@@ -58,7 +58,7 @@ export type Action =
       readonly fault: BackendTrouble;
     }
   | { readonly kind: 'platform-outage' | 'backend-outage'; readonly forMs: number }
-  | { readonly kind: 'platform-lies'; readonly forMs: number }
+  | { readonly kind: 'node-down' | 'platform-lies'; readonly forMs: number }
   | { readonly kind: 'platform-backup' | 'platform-restore' }
   | { readonly kind: 'foreign-machine' };
 
@@ -141,6 +141,8 @@ function scenesOf(random: SeededRandom, { lengthMs, hosts }: { lengthMs: number;
   }
   if (random.chance(0.12)) scenes.push(...lostAndUnseen(random, firstHalf()));
   if (random.chance(0.4)) scenes.push({ at: 0, action: { kind: 'foreign-machine' } });
+  if (random.chance(0.1))
+    scenes.push({ at: sometime(), action: { kind: 'node-down', forMs: random.below(4 * MINUTE) } });
   return scenes.sort((a, b) => a.at - b.at);
 }
 

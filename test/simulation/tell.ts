@@ -227,6 +227,8 @@ class Performance {
         this.#world.backend.setReachable(false);
         this.#world.time.after(action.forMs, () => this.#world.backend.setReachable(true));
         return;
+      case 'node-down':
+        return this.#nodeDown(action.forMs);
       case 'platform-lies':
         return this.#lie(action.forMs);
       case 'platform-backup':
@@ -318,6 +320,22 @@ class Performance {
     if (host === undefined) return;
     begin(host);
     this.#world.time.after(ms, () => end(host));
+  }
+
+  #nodeDown(forMs: number): void {
+    const world = this.#world;
+    world.intervening = true;
+    for (const contract of this.#contracts.values()) {
+      // A host that loses power in the middle of a clone leaves a locked half of a machine that only its administrator can see.
+      const half = world.machinesOf(contract).some((id) => world.machine(id)?.state === 'creating');
+      if (half && world.backend.type === 'proxmox') this.#rules.excuses.lost.add(contract);
+      this.#rules.excuses.poweredOff.add(contract);
+      this.#rules.excuses.changedAt.set(contract, world.time.monotonic());
+    }
+    world.backend.nodeDown();
+    world.intervening = false;
+    for (const [id, state] of this.#strangers) if (state === 'running') this.#strangers.set(id, 'stopped');
+    world.time.after(forMs, () => world.backend.nodeUp());
   }
 
   #lie(forMs: number): void {

@@ -26,6 +26,9 @@ describe('who asks', () => {
     expect((await bench.call('GET', '/version', {}, headers)).status).toBe(200);
     bench.clock.advance(HOUR_MS);
     expect((await bench.call('GET', '/version', {}, headers)).statusText).toBe('Authentication failed!');
+    // An old cookie is no obstacle to a new login.
+    const login = { username: bench.root.user, password: bench.root.password };
+    expect((await bench.call('POST', '/access/ticket', login, headers)).status).toBe(200);
   });
 
   it('waits three seconds for a refusal, whatever was wrong', async () => {

@@ -6,20 +6,22 @@ const ALGORITHMS = ['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512'];
 /** Enough for a qcow2 header. */
 const HEAD_BYTES = 32;
 const TIME_LIMIT_MS = 60_000;
+/** As many as wget follows. */
+const MAX_REDIRECTS = 20;
 
 /**
  * What a host finds behind an address: what the test laid there, or what a server on this machine really answers. Nothing
  * else is ever asked: for the simulated host there is no world beyond 127.0.0.1.
  */
-export async function find(url: string, downloads: Downloads | undefined): Promise<Download> {
+export async function find(url: string, downloads: Downloads | undefined, redirects = 0): Promise<Download> {
   const laid = downloads?.get(url);
   if (laid) return laid;
   const { protocol, hostname } = new URL(url);
-  if (protocol === 'http:' && hostname === '127.0.0.1') return await fetched(url);
+  if (protocol === 'http:' && hostname === '127.0.0.1') return await fetched(url, redirects);
   return { sizeBytes: 0, trouble: /^[\d.]+$/.test(hostname) ? 'no-route' : 'unresolved' };
 }
 
-function fetched(url: string): Promise<Download> {
+function fetched(url: string, redirects: number): Promise<Download> {
   const hashes = ALGORITHMS.filter((name) => getHashes().includes(name)).map(
     (name) => [name, createHash(name)] as const,
   );
@@ -28,8 +30,10 @@ function fetched(url: string): Promise<Download> {
       const { statusCode = 0, headers } = response;
       if (statusCode >= 300 && statusCode < 400 && headers.location !== undefined) {
         response.resume();
+        if (redirects >= MAX_REDIRECTS) return resolve({ sizeBytes: 0, trouble: 'not-found' });
         const target = new URL(headers.location, url).href;
-        return resolve(fetched(target).then((found) => ({ ...found, redirectedTo: target })));
+        const found = find(target, undefined, redirects + 1);
+        return resolve(found.then((file) => ({ redirectedTo: target, ...file })));
       }
       if (statusCode !== 200) {
         response.resume();

@@ -45,7 +45,7 @@ export const WHY_SKIPPED = 'skipped: the recordings and schemas are not beside t
 /** Whether a document lies beside the project. */
 export function isThere(name: string): boolean {
   if (existsSync(join(directory, name))) return true;
-  if (promised !== undefined) throw new Error(`there is no ${name} in ${promised}, although DC_SPECS_DIR promises it`);
+  if (promised !== undefined || process.env['CI'] === 'true') throw new Error(`there is no ${name} in ${directory}`);
   return false;
 }
 
