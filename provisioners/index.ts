@@ -1,6 +1,7 @@
 import type { ProvisionerPlugin } from '../src/provisioner/index.ts';
 import { digitaloceanSettings } from './digitalocean/schema.ts';
 import { dockerPlugin } from './docker/index.ts';
+import { hetznerPlugin } from './hetzner/index.ts';
 import { manualSettings } from './manual/schema.ts';
 import { proxmoxPlugin } from './proxmox/index.ts';
 import { sandboxPlugin } from './sandbox/index.ts';
@@ -8,7 +9,7 @@ import { scriptPlugin } from './script/index.ts';
 
 /** The one map of built-in plugins. Only the composition root reads it. */
 export const builtinPlugins: ReadonlyMap<string, ProvisionerPlugin> = new Map<string, ProvisionerPlugin>(
-  [proxmoxPlugin, dockerPlugin, scriptPlugin, sandboxPlugin].map((plugin) => [
+  [proxmoxPlugin, hetznerPlugin, dockerPlugin, scriptPlugin, sandboxPlugin].map((plugin) => [
     plugin.type,
     plugin as ProvisionerPlugin,
   ]),

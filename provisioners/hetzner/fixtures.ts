@@ -73,14 +73,16 @@ export interface Opened {
 export function openTarget({
   settings,
   options = {},
-  clock = fastClock(300),
+  clock: given,
 }: {
   settings?: Record<string, unknown>;
   options?: HetznerChoices;
   clock?: Clock;
 } = {}): Opened {
+  const clock = given ?? fastClock(300);
   const core = createHetznerCore({ clock, random: systemRandom, options });
-  const chosen = settingsOf(settings);
+  // In fast time a pause of a busy machine would look like a lost answer.
+  const chosen = settingsOf({ ...(given === undefined ? { request_timeout_seconds: 600 } : {}), ...settings });
   const deps = depsOf(clock);
   const tampers: Tamper[] = [];
   const transport = tampered(inProcessHetzner(core, { clock, latencyMs: 20 }), tampers);

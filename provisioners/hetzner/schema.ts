@@ -72,7 +72,7 @@ export const hetznerSettings = z
       .meta({
         description:
           'A public key of yours that gets into every machine, for emergencies. Tenants see it. Default: one whose private half nobody has.',
-        examples: ['ssh-ed25519 AAAA...'],
+        examples: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f you@example'],
       }),
     guest_agent: z
       .enum(['unknown', 'present'])

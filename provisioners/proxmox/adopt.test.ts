@@ -50,6 +50,10 @@ describe('machines of the reference agent', () => {
     expect(guest.config.get('description')).toBe('since 2025');
     expect((await stage.provisioner.list(context())).instances).toEqual([]);
     await adoptMachine(backend, adoption, 'stamp', context());
+    const again = await adoptMachine(backend, adoption, 'stamp', context());
+    expect(again.after).toBe(again.before);
+    const other = { ...adoption, operation: freshOperation() };
+    await expect(adoptMachine(backend, other, 'stamp', context())).rejects.toMatchObject({ kind: 'not-ours' });
     const stamp = { agent: backend.agent, contract: CONTRACT, operation: adoption.operation };
     const { instances } = await stage.open().list(context());
     expect(instances).toMatchObject([{ externalId: String(vmid), stamp }]);

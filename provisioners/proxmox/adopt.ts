@@ -10,6 +10,7 @@ import {
 import type { VmAt } from './api-vms.ts';
 import type { Backend } from './backend.ts';
 import { powerOf, sshUser } from './instance.ts';
+import { objection } from './judge.ts';
 import { isTemplate, staticIpv4 } from './machine.ts';
 import { lookAt } from './sight.ts';
 import { isStamped, restamp } from './stamp.ts';
@@ -83,8 +84,8 @@ export async function findReferenceMachines(backend: Backend, ctx: CallContext):
 
 /**
  * Makes one machine of the reference agent this agent's, by writing the stamp into its description: what stands there stays. Returns
- * the description as it is or, after `stamp`, was, and as it becomes. Nothing else of the machine changes, running or not. Throws
- * `not-ours` for what is not provably that contract's machine.
+ * the description as it is or, after `stamp`, was, and as it becomes. Nothing else of the machine changes, running or not. Repeatable
+ * with the same stamp. Throws `not-ours` for what is not provably that contract's machine.
  */
 export async function adoptMachine(
   backend: Backend,
@@ -95,9 +96,11 @@ export async function adoptMachine(
   const sight = await lookAt(backend, vmid, ctx);
   if (sight.state !== 'there') throw new ProvisionerError('not-ours', `VM ${vmid} is not there, or cannot be seen`);
   const { at, config } = sight;
+  const before = config['description'] ?? '';
+  if (objection(at, config, { agent: backend.agent, contract, operation }) === undefined)
+    return { before, after: before };
   const refusal = refusalOf({ vmid, contract }, config);
   if (refusal !== undefined) throw new ProvisionerError('not-ours', `VM ${vmid} cannot be adopted: ${refusal}`);
-  const before = config['description'] ?? '';
   const name = config['name'] ?? '';
   const after = restamp(before, { agent: backend.agent, contract, operation, vmid, name, stage: 'configured' });
   if (how === 'dry-run') return { before, after };

@@ -9,7 +9,8 @@ for (const personality of ['9.1', '8.4'] as const) {
   provisionerConformance({
     name: `proxmox ${personality}`,
     open: async () => bench(openStage({ personality })),
-    describe,
+    // Every rule has a cluster of its own, and most of its time is waiting.
+    describe: describe.concurrent,
     test,
   });
 }

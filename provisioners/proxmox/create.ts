@@ -11,8 +11,8 @@ import { obtain } from './obtain.ts';
 import { verified } from './owned.ts';
 import { switchOff, switchOn } from './power.ts';
 import { GIB } from './room.ts';
+import { everyMachine } from './sight.ts';
 import { orderedTemplate } from './template.ts';
-import { viewCluster } from './view.ts';
 import { waitForAddress } from './wait-address.ts';
 
 /** Growing a disk writes nothing but a new size. */
@@ -117,16 +117,13 @@ async function put(
 
 /** The machine's address from the pool: the one that it has, else one that no machine of ours has. Undefined = DHCP. */
 async function addressFor(backend: Backend, machine: Machine, op: Operation): Promise<string | undefined> {
-  const { settings, reservations, registry } = backend;
+  const { settings, reservations } = backend;
   const pool = settings.address;
   if (pool === 'dhcp') return undefined;
-  const { rows, gap } = await viewCluster(backend, op);
-  const { machines, unclear } = await registry.survey(rows, op);
-  const why = gap ?? unclear[0]?.why;
-  if (why !== undefined) throw new ProvisionerError('retry', `It cannot be told which addresses are free: ${why}`);
+  const machines = await everyMachine(backend, op);
   // From here to the reservation nothing waits, so two machines cannot get the same address.
   const others = [
-    ...machines.filter((each) => each.machine.vmid !== machine.vmid).map((each) => staticIpv4(each.machine.config)),
+    ...machines.filter(({ vmid }) => vmid !== machine.vmid).map(({ config }) => staticIpv4(config)),
     ...reservations.all().flatMap(({ vmid, address }) => (vmid === machine.vmid ? [] : [address])),
   ];
   const taken = new Set(others.filter((address) => address !== undefined));

@@ -2,7 +2,7 @@ import { type CallContext, type OwnedRef, type OwnerStamp, ProvisionerError } fr
 import type { VmAt } from './api-vms.ts';
 import type { Backend } from './backend.ts';
 import { judge, type Machine, objection } from './judge.ts';
-import { findByStamp, lookAt, type Sight, vmidOf } from './sight.ts';
+import { findByStamp, lookAt, type Seen, vmidOf } from './sight.ts';
 
 /**
  * The machine that `ref` means, its stamp and name read just now. Throws `not-ours` when its VMID belongs to something else, and
@@ -30,7 +30,7 @@ export async function verified(backend: Backend, at: VmAt, stamp: OwnerStamp, ct
 }
 
 /** What was seen, as a machine that carries this stamp; throws `not-ours` when it does not. */
-export function ours({ at, config }: Extract<Sight, { state: 'there' }>, stamp: OwnerStamp): Machine {
+export function ours({ at, config }: Seen, stamp: OwnerStamp): Machine {
   const why = objection(at, config, stamp);
   const judged = judge(at, config, stamp.agent);
   if (why === undefined && judged.whose === 'ours') return judged.machine;

@@ -1,9 +1,10 @@
 import { type CallContext, isProvisionerError, type Operation, type OwnerStamp } from '../../src/provisioner/index.ts';
 import { type Backend, finish, pause } from './backend.ts';
 import { reasonOf } from './errors.ts';
-import { type Machine, objection } from './judge.ts';
+import { judge, type Machine, objection } from './judge.ts';
 import { hidden, ours } from './owned.ts';
-import { lookAt } from './sight.ts';
+import { lookAt, type Seen } from './sight.ts';
+import { sameStamp } from './stamp.ts';
 import { findTasks } from './tasks-find.ts';
 import { parseUpid } from './tasks-upid.ts';
 import { allowedTemplates } from './template.ts';
@@ -21,7 +22,8 @@ const UNEXPLAINED_MS = 15_000;
 
 /**
  * What an attempt left under the VMID that it chose, once nothing is under way there any more. A clone that runs can be seen by its
- * task only, whose id is the template's; the machine joins its pool at the very end.
+ * task only, whose id is the template's; the machine joins its pool at the very end. Throws `not-ours` for a machine of this stamp that
+ * an operator has renamed, or whose stamp was damaged.
  */
 export async function whatRemains(backend: Backend, vmid: number, op: Operation, stamp: OwnerStamp): Promise<Remains> {
   const { clock } = backend;
@@ -32,8 +34,8 @@ export async function whatRemains(backend: Backend, vmid: number, op: Operation,
     const locked = sight.state === 'there' && isBeingMade(sight.config['lock']);
     if (sight.state === 'there') {
       const why = objection(sight.at, sight.config, stamp);
-      if (why !== undefined) return { state: 'strange', why };
-      if (!locked) return { state: 'made', machine: ours(sight, stamp) };
+      if (why !== undefined && isStrange(backend, sight, stamp)) return { state: 'strange', why };
+      if (why !== undefined || !locked) return { state: 'made', machine: ours(sight, stamp) };
     }
     if (await awaitClones(backend, op)) {
       unexplainedSince = undefined;
@@ -43,6 +45,12 @@ export async function whatRemains(backend: Backend, vmid: number, op: Operation,
     if (clock.monotonic() - unexplainedSince > UNEXPLAINED_MS) throw hidden(vmid);
     await pause(clock, 500, op);
   }
+}
+
+/** False for a machine that is or may be ours and may not be touched: another one beside it would be a second one. */
+function isStrange({ agent }: Backend, { at, config }: Seen, stamp: OwnerStamp): boolean {
+  const judged = judge(at, config, agent);
+  return judged.whose === 'ours' ? !sameStamp(judged.machine.stamp, stamp) : judged.whose === 'others';
 }
 
 /** Waits for every clone that this token has under way, however it ends. False when there is none. */

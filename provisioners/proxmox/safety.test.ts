@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { context, freshOperation } from '../../src/provisioner/conformance/operations.ts';
+import { again, context, freshOperation } from '../../src/provisioner/conformance/operations.ts';
 import { operation } from '../../src/provisioner/conformance.ts';
 import type { ExternalId, Instance, OwnedRef } from '../../src/provisioner/index.ts';
 import { openStage, type Stage } from './fixtures.ts';
@@ -38,6 +38,22 @@ describe('nothing is touched', () => {
     expect(guest.status).toBe('running');
     guest.config.set('name', name);
     await destroy(ref);
+  });
+
+  it('that was renamed or damaged while it was made, and no second one is made beside it', async () => {
+    stage = openStage();
+    const order = stage.order();
+    const op = operation(order.stamp);
+    const { externalId } = await stage.provisioner.create(order, op);
+    const { config } = guestOf(externalId);
+    const [name = '', description = ''] = [config.get('name'), config.get('description')];
+    config.set('name', 'keep-this');
+    await expect(stage.open().create(order, again(op))).rejects.toMatchObject({ kind: 'not-ours' });
+    config.set('name', name).set('description', description.replace('vmid=', 'vmid:'));
+    await expect(stage.open().create(order, again(op))).rejects.toMatchObject({ kind: 'not-ours' });
+    expect(stage.core.cluster.guests.size).toBe(2);
+    config.set('description', description);
+    expect((await stage.open().create(order, again(op))).externalId).toBe(externalId);
   });
 
   it('that an operator cloned from a machine of ours', async () => {
@@ -113,6 +129,17 @@ describe('a machine is not called gone', () => {
     expect(stage.machinesOf(ref.stamp)).toEqual([]);
   });
 
+  it('because its node died, and is found where HA started it', async () => {
+    stage = openStage({ nodes: ['a', 'b'], disks: 'nfs', settings: { node: 'a' } });
+    const { instance, ref } = await make();
+    stage.core.admin.moveGuest(Number(instance.externalId), 'b');
+    expect(await observe(ref)).toMatchObject({ state: 'present' });
+    await stage.core.admin.nodeDown('b');
+    await expect(observe(ref)).rejects.toMatchObject({ kind: 'retry' });
+    stage.core.admin.moveGuest(Number(instance.externalId), 'a');
+    expect(await observe(ref)).toMatchObject({ state: 'present', instance: { power: 'stopped' } });
+  });
+
   it('while a node is down', async () => {
     stage = openStage({ nodes: ['a', 'b'], disks: 'nfs', settings: { node: 'a' } });
     const { instance, ref } = await make();
@@ -162,22 +189,24 @@ describe('a removal', () => {
     expect(stage.core.cluster.guests.has(9000)).toBe(true);
   });
 
-  it('waits for a lock that passes, and survives every lost answer', async () => {
-    for (const fate of ['lost-before', 'lost-after'] as const) {
-      for (let n = 0; n < 14; n++) {
-        stage = openStage();
-        const { ref } = await make();
-        let count = 0;
-        stage.wire.fate = () => (count++ === n ? fate : undefined);
-        // A read that fails ends the call, and the agent asks again.
-        await destroy(ref).catch((error: unknown) => expect(error).toMatchObject({ kind: 'retry' }));
-        await destroy(ref);
-        expect(stage.machinesOf(ref.stamp), `request ${n} ${fate}`).toEqual([]);
-        expect(stage.leftovers()).toEqual([]);
-        if (n < 13) await stage.close();
-      }
-      if (fate === 'lost-before') await stage.close();
-    }
+  it.each(['lost-before', 'lost-after'] as const)('survives every answer that is %s processing', async (fate) => {
+    const tell = async (n: number): Promise<void> => {
+      const own = openStage();
+      const order = own.order();
+      const { externalId } = await own.provisioner.create(order, operation(order.stamp));
+      const remove = () =>
+        own.provisioner.destroy({ stamp: order.stamp, externalId, handles: {} }, operation(order.stamp));
+      let count = 0;
+      own.wire.fate = () => (count++ === n ? fate : undefined);
+      // A read that fails ends the call, and the agent asks again.
+      await remove().catch((error: unknown) => expect(error).toMatchObject({ kind: 'retry' }));
+      await remove();
+      expect(own.machinesOf(order.stamp), `request ${n}`).toEqual([]);
+      expect(own.leftovers()).toEqual([]);
+      await own.close();
+    };
+    stage = openStage();
+    await Promise.all(Array.from({ length: 14 }, (_, n) => tell(n)));
   });
 
   it('says why when the machine is locked by a backup', async () => {

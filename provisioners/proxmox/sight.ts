@@ -14,15 +14,26 @@ import { sameStamp } from './stamp.ts';
 import { viewCluster } from './view.ts';
 import type { PveVmRow, VmConfig } from './wire.ts';
 
+export interface Seen {
+  readonly state: 'there';
+  readonly at: VmAt;
+  readonly config: VmConfig;
+}
+
 export type Sight =
-  | { readonly state: 'there'; readonly at: VmAt; readonly config: VmConfig }
+  | Seen
   /** Nothing has this VMID: a complete list is without it, and the cluster says that it is free. */
   | { readonly state: 'gone' }
   /** Something has it that we may not see: being cloned into a pool, or a stranger's. */
   | { readonly state: 'hidden' };
 
-/** Said of a guest that is not where it was looked for; none of them means that it is gone. */
-const ELSEWHERE: ReadonlySet<PveReason | undefined> = new Set<PveReason>(['vm-missing', 'no-right', 'no-node']);
+/** Said of a guest that is not where it was looked for, or of its node's end; none of them means that it is gone. */
+const ELSEWHERE: ReadonlySet<PveReason | undefined> = new Set<PveReason>([
+  'vm-missing',
+  'no-right',
+  'no-node',
+  'unreachable',
+]);
 
 /**
  * What the cluster has under a VMID, freshly read, wherever it is by now. Throws `retry` when that cannot be told: "does not exist"
@@ -62,6 +73,8 @@ async function readConfig(backend: Backend, at: VmAt, { signal }: CallContext): 
 /** A list may show a change late, or be wrong once: "none" is said after two that agree. */
 const LOOKS = 2;
 const BETWEEN_LOOKS_MS = 250;
+/** A guest that was listed and is removed by somebody before it is read is not in the next list. */
+const MAX_LOOKS = 6;
 
 /**
  * Every machine with exactly this stamp, by the lists, those that are further on first. None only when complete lists say so; throws
@@ -71,16 +84,33 @@ export async function findByStamp(backend: Backend, stamp: OwnerStamp, ctx: Call
   const name = machineName(stamp.contract);
   // A stamp may have been written since the machine was last read, and only the description would show it.
   const couldBe = (row: PveVmRow): boolean => row.name === undefined || row.name.startsWith(name);
+  let agreed = 0;
   for (let look = 1; ; look++) {
     const { rows, gap } = await viewCluster(backend, ctx);
     const { machines, unclear } = await backend.registry.survey(rows, ctx, couldBe);
     const found = machines.map(({ machine }) => machine).filter((machine) => sameStamp(machine.stamp, stamp));
     if (found.length > 0) return found.sort((a, b) => Number(isCloned(a)) - Number(isCloned(b)) || a.vmid - b.vmid);
-    const why = gap ?? (unclear[0] === undefined ? undefined : `VM ${unclear[0].vmid}: ${unclear[0].why}`);
-    if (why !== undefined) {
+    const [doubt] = unclear;
+    const why = gap ?? (doubt === undefined ? undefined : `VM ${doubt.vmid}: ${doubt.why}`);
+    agreed = why === undefined ? agreed + 1 : 0;
+    if (agreed === LOOKS) return [];
+    if (why !== undefined && (gap !== undefined || look >= MAX_LOOKS)) {
       throw new ProvisionerError('retry', `No machine can be called absent, since the list proves nothing: ${why}`);
     }
-    if (look === LOOKS) return [];
+    await pause(backend.clock, BETWEEN_LOOKS_MS, ctx);
+  }
+}
+
+/** Every machine of ours; throws `retry` when the lists cannot tell. */
+export async function everyMachine(backend: Backend, ctx: CallContext): Promise<Machine[]> {
+  for (let look = 1; ; look++) {
+    const { rows, gap } = await viewCluster(backend, ctx);
+    const { machines, unclear } = await backend.registry.survey(rows, ctx);
+    const why = gap ?? unclear[0]?.why;
+    if (why === undefined) return machines.map(({ machine }) => machine);
+    if (gap !== undefined || look >= MAX_LOOKS) {
+      throw new ProvisionerError('retry', `It cannot be told which machines there are: ${why}`);
+    }
     await pause(backend.clock, BETWEEN_LOOKS_MS, ctx);
   }
 }

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { ContractRecord } from '../lifecycle/index.ts';
 import { type HeartbeatAnswer, PlatformError } from '../platform/api.ts';
 import type { Cancel } from '../ports/clock.ts';
-import type { ContractId } from '../ports/ids.ts';
+import type { ContractId, OperationId } from '../ports/ids.ts';
 import { AccessRequests, accessLoop } from './access.ts';
 import { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps } from './deps.ts';
@@ -245,10 +245,10 @@ export class Agent {
     );
   }
 
-  #onReappeared(record: ContractRecord): void {
+  #onReappeared(record: ContractRecord, operation: OperationId): void {
     if (this.#workers.has(record.contract) || this.#phase !== 'running') return;
     this.deps.log.warn({ contract: record.contract }, 'a removed machine is there again: it is removed again');
-    void this.deps.ledger.append(record.contract, { type: 'reappeared' });
+    void this.deps.ledger.append(record.contract, { type: 'reappeared', operation });
     this.#resume(record);
   }
 
@@ -262,7 +262,7 @@ export class Agent {
       workers: this.#workers,
       sightings,
       clockWatch: this.#clockWatch,
-      onReappeared: (record) => this.#onReappeared(record),
+      onReappeared: (record, operation) => this.#onReappeared(record, operation),
     };
     return {
       heartbeat: heartbeatLoop({

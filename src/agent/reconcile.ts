@@ -1,6 +1,6 @@
 import type { ContractEvent, ContractRecord } from '../lifecycle/index.ts';
 import type { Reconciliation, RunningInstance } from '../platform/api.ts';
-import type { ContractId } from '../ports/ids.ts';
+import type { ContractId, OperationId } from '../ports/ids.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps } from './deps.ts';
 import { canBeKept, type Sightings } from './sightings.ts';
@@ -14,7 +14,7 @@ export interface ReconcileContext {
   readonly sightings: Sightings;
   readonly clockWatch: ClockWatch;
   /** A machine that was removed is there again. */
-  readonly onReappeared: (record: ContractRecord) => void;
+  readonly onReappeared: (record: ContractRecord, operation: OperationId) => void;
 }
 
 /** Looks at every backend with one list call each, and tells the workers what is there. A list that failed tells nothing. */
@@ -49,7 +49,9 @@ function findReappeared(context: ReconcileContext, target: Target): void {
   for (const [contract, instances] of target.seen) {
     const record = context.deps.ledger.records.get(contract);
     if (record?.closedAt === undefined || record.target !== target.name || record.goal !== 'remove') continue;
-    if (instances.some(({ stamp }) => stamp.operation === record.operation)) context.onReappeared(record);
+    const ours = [record.operation, ...(record.earlierOperations ?? [])];
+    const [found] = ours.filter((operation) => instances.some(({ stamp }) => stamp.operation === operation));
+    if (found !== undefined) context.onReappeared(record, found);
   }
 }
 

@@ -187,9 +187,12 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
   async reset(context) {
     const { deps, target, record } = context;
     if (target.provisioner.setPassword === undefined) throw new Error('reset on a backend that cannot');
-    const password = makePassword(deps.random);
+    const sealed = record.nextPassword ?? deps.vault.seal(makePassword(deps.random));
+    if (record.nextPassword === undefined)
+      await deps.ledger.append(record.contract, { type: 'password', sealedPassword: sealed });
+    const password = deps.vault.open(sealed);
     await target.provisioner.setPassword(ownedRef(record, deps.agent), new Secret(password), operation(context));
-    return [{ type: 'done', step: 'reset', sealedPassword: deps.vault.seal(password) }];
+    return [{ type: 'done', step: 'reset', sealedPassword: sealed }];
   },
 
   async stop(context) {

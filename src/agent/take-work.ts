@@ -13,7 +13,10 @@ const MAX_SCRIPT_BYTES = 65_536;
 export function targetFor(item: PendingItem, targets: readonly Target[]): Target | undefined {
   const wanted = item.provisionerType;
   if (wanted === undefined || wanted === '') return targets[0];
-  return targets.find((target) => target.name === wanted) ?? targets.find((target) => target.type === wanted);
+  const named = targets.find((target) => target.name === wanted);
+  // The word `hetzner` alone is the platform's own resale of servers: making one here too would make it twice.
+  if (named !== undefined || wanted === 'hetzner') return named;
+  return targets.find((target) => target.type === wanted);
 }
 
 /** The order in our own words. What the tenant got wrong becomes `problem`; what the provider got wrong is refused here. */

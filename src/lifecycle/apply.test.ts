@@ -215,6 +215,24 @@ describe('apply', () => {
     });
   });
 
+  it('remembers the operations of earlier times, and removes what one of them left', () => {
+    const first = told(...upTo('release'), goal('remove'), ...did('destroy'), { type: 'closed', why: 'removed' });
+    const operation = 'e'.repeat(32) as typeof first.operation;
+    const again = apply(
+      first,
+      CONTRACT,
+      { type: 'admitted', target: first.target, operation, order: first.order, deadlineAt: NOW },
+      NOW,
+    );
+    expect(again?.earlierOperations).toEqual([first.operation]);
+    if (again === undefined) throw new Error('it was not taken again');
+    const gone = andThen(andThen(again, goal('remove')), { type: 'closed', why: 'removed' });
+    const back = andThen(gone, { type: 'reappeared', operation: first.operation });
+    expect(back).toMatchObject({ machine: 'made', operation: first.operation, earlierOperations: [operation] });
+    expect(back.instance).toBeUndefined();
+    expect(back.closedAt).toBeUndefined();
+  });
+
   it('adopts a machine in one entry, as if it had been handed over', () => {
     const event = {
       type: 'adopted',
@@ -258,6 +276,16 @@ describe('apply', () => {
       const record = andThen(kept, done('reset', { sealedPassword: 'NEW' }));
       expect(record.sealedPassword).toBe('NEW');
       expect(JSON.stringify(record.history)).not.toContain('NEW');
+    });
+
+    it('of a reset is decided before it is set, so that every attempt sets the same', () => {
+      const begun = andThen(kept, { type: 'password', sealedPassword: 'NEXT' });
+      expect(begun.nextPassword).toBe('NEXT');
+      expect(JSON.stringify(begun.history)).not.toContain('NEXT');
+      const set = andThen(begun, done('reset', { sealedPassword: 'NEXT' }));
+      expect(set).toMatchObject({ sealedPassword: 'NEXT' });
+      expect(set.nextPassword).toBeUndefined();
+      expect(JSON.stringify(andThen(begun, { type: 'closed', why: 'removed' }))).not.toContain('NEXT');
     });
 
     it('leaves the rest of its entry in the time line', () => {

@@ -1,4 +1,4 @@
-import type { ContractId } from '../ports/ids.ts';
+import type { ContractId, OperationId } from '../ports/ids.ts';
 import type { ContractEvent, ContractRecord, FailureKind, HistoryEntry } from './record.ts';
 import type { Step } from './steps.ts';
 
@@ -19,7 +19,9 @@ export function apply(
   if (event.type === 'admitted' || event.type === 'adopted') {
     if (record !== undefined && record.closedAt === undefined) return undefined;
     const earlier = record?.history ?? [];
-    return event.type === 'admitted' ? admitted(contract, event, at, earlier) : adopted(contract, event, at, earlier);
+    const next =
+      event.type === 'admitted' ? admitted(contract, event, at, earlier) : adopted(contract, event, at, earlier);
+    return record === undefined ? next : { ...next, earlierOperations: withEarlier(record) };
   }
   if (record === undefined) return undefined;
   const next = change(record, event, at);
@@ -126,12 +128,32 @@ function change(
     case 'instance':
       return { ...record, instance: event.instance };
     case 'reappeared':
-      return { ...without(record, 'closedAt'), machine: 'made' };
+      return reappeared(without(record, 'closedAt'), event.operation ?? record.operation);
+    case 'password':
+      return { ...record, nextPassword: event.sealedPassword };
     case 'closed':
-      return { ...without(without(record, 'running'), 'sealedPassword'), closedAt: at };
+      return { ...without(without(without(record, 'running'), 'sealedPassword'), 'nextPassword'), closedAt: at };
     default:
       return unknownEvent(record, event);
   }
+}
+
+const MOST_EARLIER = 16;
+
+function withEarlier({ earlierOperations = [], operation }: ContractRecord): readonly OperationId[] {
+  return [...earlierOperations.filter((one) => one !== operation), operation].slice(-MOST_EARLIER);
+}
+
+/** Of another operation only the stamp is known: what the record says of a machine is about the latest one. */
+function reappeared(record: ContractRecord, operation: OperationId): ContractRecord {
+  if (operation === record.operation) return { ...record, machine: 'made' };
+  return {
+    ...without(record, 'instance'),
+    machine: 'made',
+    operation,
+    handles: {},
+    earlierOperations: withEarlier(record),
+  };
 }
 
 function succeeded(
@@ -171,7 +193,9 @@ function succeeded(
     case 'rekey':
       return event.sshKey === undefined ? base : { ...base, order: { ...base.order, sshKey: event.sshKey } };
     case 'reset':
-      return event.sealedPassword === undefined ? base : { ...base, sealedPassword: event.sealedPassword };
+      return event.sealedPassword === undefined
+        ? base
+        : { ...without(base, 'nextPassword'), sealedPassword: event.sealedPassword };
     case 'release':
       return { ...base, claimed: false };
     case 'fail':
@@ -241,7 +265,7 @@ function ended(record: ContractRecord, step: Step): ContractRecord {
   return record.running?.step === step ? without(record, 'running') : record;
 }
 
-function without<Key extends 'running' | 'closedAt' | 'hostKey' | 'sealedPassword'>(
+function without<Key extends 'running' | 'closedAt' | 'hostKey' | 'sealedPassword' | 'nextPassword' | 'instance'>(
   record: ContractRecord,
   key: Key,
 ): ContractRecord {
@@ -257,6 +281,7 @@ function unknownEvent(record: ContractRecord, event: never): ContractRecord {
 
 /** The time line outlives the password by a month. */
 function withoutSecret(event: ContractEvent): ContractEvent {
+  if (event.type === 'password') return { ...event, sealedPassword: '' };
   if (event.type !== 'done' || event.sealedPassword === undefined) return event;
   const { sealedPassword: _dropped, ...rest } = event;
   return rest;

@@ -79,6 +79,8 @@ export interface ContractRecord {
   readonly contract: ContractId;
   readonly target: TargetName;
   readonly operation: OperationId;
+  /** Of times when this contract was ours before: a request of theirs that was processed very late is still ours to remove. */
+  readonly earlierOperations?: readonly OperationId[];
   readonly order: OrderData;
   readonly admittedAt: number;
   /** After this the platform is told that it failed. */
@@ -118,6 +120,8 @@ export interface ContractRecord {
 
   /** A root password that the platform does not have yet, sealed with a key that is not in the ledger. */
   readonly sealedPassword?: string;
+  /** The password of a reset that is under way, sealed: each attempt sets the same one, so a late one changes nothing. */
+  readonly nextPassword?: string;
 
   /** Intent without outcome: after a restart, its outcome is unknown. */
   readonly running?: {
@@ -189,5 +193,7 @@ export type ContractEvent =
   | { readonly type: 'unannounced'; readonly why: string }
   | { readonly type: 'ends'; readonly endsAt: number }
   | { readonly type: 'instance'; readonly instance: InstanceData }
-  | { readonly type: 'reappeared' }
+  /** `operation`: whose machine it is, when not that of the latest. */
+  | { readonly type: 'reappeared'; readonly operation?: OperationId }
+  | { readonly type: 'password'; readonly sealedPassword: string }
   | { readonly type: 'closed'; readonly why: string };

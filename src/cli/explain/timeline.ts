@@ -46,6 +46,8 @@ export function tell(event: ContractEvent): Words {
       return { text: `paid until ${new Date(event.endsAt).toISOString()}` };
     case 'instance':
       return { text: 'machine seen with new details', ...placeDetail(event.instance) };
+    case 'password':
+      return { text: 'a new password was made' };
     case 'reappeared':
       return { text: 'the machine turned up again', level: 'bad' };
     case 'closed':
