@@ -34,6 +34,12 @@ describe('the target of a contract', () => {
     expect(nameFor(wanted)).toBe(name);
   });
 
+  it('is never found by the word for the platform’s own resale, whatever a target is called', () => {
+    const own = [target('hetzner', 'hetzner'), target('hcloud', 'hetzner')];
+    expect(targetFor({ ...ITEM, provisionerType: 'hetzner' }, own)).toBeUndefined();
+    expect(targetFor({ ...ITEM, provisionerType: 'hcloud' }, own)?.name).toBe('hcloud');
+  });
+
   it('is nobody where no target is configured', () => {
     expect(targetFor(ITEM, [])).toBeUndefined();
   });

@@ -13,10 +13,9 @@ const MAX_SCRIPT_BYTES = 65_536;
 export function targetFor(item: PendingItem, targets: readonly Target[]): Target | undefined {
   const wanted = item.provisionerType;
   if (wanted === undefined || wanted === '') return targets[0];
-  const named = targets.find((target) => target.name === wanted);
-  // The word `hetzner` alone is the platform's own resale of servers: making one here too would make it twice.
-  if (named !== undefined || wanted === 'hetzner') return named;
-  return targets.find((target) => target.type === wanted);
+  // That word is the platform's own resale of servers: making one here too would make it twice. An offering of ours names a target.
+  if (wanted === 'hetzner') return undefined;
+  return targets.find((target) => target.name === wanted) ?? targets.find((target) => target.type === wanted);
 }
 
 /** The order in our own words. What the tenant got wrong becomes `problem`; what the provider got wrong is refused here. */

@@ -42,7 +42,7 @@ function exampleTable(header: string, schema: z.ZodType): string {
 
 function exampleTarget(type: string, schema: z.ZodType): string {
   const about = schema.description === undefined ? [] : [prose(schema.description)];
-  const head = ['[[targets]]', `name = "${type}"`, `type = "${type}"`, `[targets.${type}]`];
+  const head = ['[[targets]]', `name = "my-${type}"`, `type = "${type}"`, `[targets.${type}]`];
   return [...about, ...head, ...keysOf(schema).map((key) => exampleKey(key, schema))].join('\n');
 }
 
