@@ -228,7 +228,8 @@ describe('apply', () => {
     if (again === undefined) throw new Error('it was not taken again');
     const gone = andThen(andThen(again, goal('remove')), { type: 'closed', why: 'removed' });
     const back = andThen(gone, { type: 'reappeared', operation: first.operation });
-    expect(back).toMatchObject({ machine: 'made', operation: first.operation, earlierOperations: [operation] });
+    expect(back).toMatchObject({ machine: 'made', operation: first.operation });
+    expect(back.earlierOperations).toContain(operation);
     expect(back.instance).toBeUndefined();
     expect(back.closedAt).toBeUndefined();
   });

@@ -7,6 +7,7 @@ import { heartbeat } from './heartbeat.ts';
 import { idle } from './idle.ts';
 import { ledger } from './ledger.ts';
 import { withProgram } from './program.ts';
+import { proxmox } from './proxmox.ts';
 import { printTable, toJson } from './report.ts';
 import { scale } from './scale.ts';
 import { writeScale } from './scale-docs.ts';
@@ -15,7 +16,7 @@ import { start } from './start.ts';
 import { steady } from './steady.ts';
 import { version } from './version.ts';
 
-const BENCHES: readonly Bench[] = [delivery, burst, steady, ledger, heartbeat, start, signing, version, idle];
+const BENCHES: readonly Bench[] = [delivery, burst, steady, ledger, heartbeat, start, signing, version, idle, proxmox];
 
 const HELP = `npm run bench [-- OPTIONS]
 

@@ -8,9 +8,11 @@ import { drainCommand, resumeCommand } from './drain.ts';
 import { explainCommand } from './explain.ts';
 import { resetPasswordCommand } from './reset-password.ts';
 import { runCommand } from './run.ts';
+import { setupProxmoxCommand } from './setup-proxmox.ts';
 import { setupServiceCommand } from './setup-service.ts';
 import { setupTokenCommand } from './setup-token.ts';
 import { statusCommand } from './status.ts';
+import { taskDoneCommand, taskFailCommand, taskListCommand, taskShowCommand } from './task.ts';
 import { testProvisionCommand } from './test-provision.ts';
 
 /** Where the reference agent keeps it too. */
@@ -20,12 +22,14 @@ export const DEFAULT_CONFIG = '/etc/dc-agent/dc-agent.toml';
 export const GROUPS: Readonly<Record<string, string>> = {
   setup: 'Register this host with the platform, and make a service of the agent.',
   config: 'Check and explain the configuration.',
+  task: 'What waits for a person, on targets of type manual.',
   dev: 'Stand-ins for the platform and for a backend, for trying things out.',
 };
 
 /** Every command, in the order of help and documentation. */
 export const allCommands: readonly Command[] = [
   setupTokenCommand,
+  setupProxmoxCommand,
   setupServiceCommand,
   configCheckCommand,
   configExplainCommand,
@@ -38,6 +42,10 @@ export const allCommands: readonly Command[] = [
   approveCommand,
   resetPasswordCommand,
   adoptCommand,
+  taskListCommand,
+  taskShowCommand,
+  taskDoneCommand,
+  taskFailCommand,
   drainCommand,
   resumeCommand,
   devDemoCommand,

@@ -22,6 +22,8 @@ export interface SetupPlan {
   readonly provisioner: string;
   readonly target?: string;
   readonly settings: Readonly<Record<string, SettingValue>>;
+  /** The command that this plan is of, as advice names it. */
+  readonly command: 'setup token' | 'setup proxmox';
 }
 
 export type SettingValue = string | number | boolean | SettingValue[] | { [key: string]: SettingValue };
@@ -47,6 +49,7 @@ export async function planSetup(args: Args, io: Io, types: readonly string[]): P
     keyDir: resolve(text(args, 'keyDir') ?? join(io.env['HOME'] || homedir(), '.dc-agent')),
     provisioner: chooseProvisioner(text(args, 'provisioner'), types),
     settings: readSettings(texts(args, 'set')),
+    command: 'setup token',
     ...(token === undefined ? {} : { token }),
     ...(providerPubkey === undefined ? {} : { providerPubkey }),
     ...(stateDir === undefined ? {} : { stateDir: resolve(stateDir) }),
@@ -56,7 +59,8 @@ export async function planSetup(args: Args, io: Io, types: readonly string[]): P
 
 const EXAMPLE = 'dc-agent setup token --token <token>';
 
-async function readToken(given: string | undefined, io: Io): Promise<string | undefined> {
+/** A setup token as the command line gives it; `-` reads standard input. Known to the redaction from here on. */
+export async function readToken(given: string | undefined, io: Io): Promise<string | undefined> {
   const token = (given === '-' ? await io.input() : given)?.trim();
   if (token === undefined) return undefined;
   registerSecret(token);
@@ -79,7 +83,8 @@ function chooseProvisioner(given: string | undefined, types: readonly string[]):
   });
 }
 
-function readSettings(given: readonly string[]): Record<string, SettingValue> {
+/** The values of `--set`. */
+export function readSettings(given: readonly string[]): Record<string, SettingValue> {
   const settings: Record<string, SettingValue> = {};
   for (const assignment of given) {
     const [, key, value] = /^([A-Za-z0-9_-]+)=(.*)$/s.exec(assignment) ?? [];

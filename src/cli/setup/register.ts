@@ -94,8 +94,7 @@ async function explainLost(
       what: `${what}, but the platform knows this host’s key: it is registered`,
       details: ['Only the provider’s public key is missing; it is on the provider’s page.'],
       next: 'Finish with it; the token is not needed any more:',
-      command:
-        'dc-agent setup token --provider-pubkey <64 hex digits> --provisioner <type>, with the options of this call',
+      command: `${commandOf(plan, '--provider-pubkey <64 hex digits>')}, with the options of this call`,
       cause,
     });
   }
@@ -124,5 +123,9 @@ async function finishLost(plan: SetupPlan, key: AgentKey, link: PlatformLink): P
     unclear: 'the platform cannot be asked now whether this host is registered',
   }[known];
   const next = known === 'unclear' ? 'Run the same command again later.' : `Register it: ${NEW_TOKEN}`;
-  throw new Failure({ what, next, command: 'dc-agent setup token --token <token> --provisioner <type>' });
+  throw new Failure({ what, next, command: commandOf(plan, '--token <token>') });
+}
+
+function commandOf({ command }: SetupPlan, option: string): string {
+  return `dc-agent ${command} ${option}${command === 'setup token' ? ' --provisioner <type>' : ''}`;
 }

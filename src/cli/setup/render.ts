@@ -28,8 +28,9 @@ export function renderConfig(plan: SetupPlan, identity: Identity): string {
     ...(plan.stateDir === undefined ? {} : { agent: { state_dir: plan.stateDir } }),
     ...target,
   };
-  return `${HEAD}\n${stringify(document)}\n`;
+  return `${head(plan)}\n${stringify(document)}\n`;
 }
 
-const HEAD = `# Written by "dc-agent setup token". Every key is explained in config.example.toml and by "dc-agent config explain".
-`;
+function head({ command }: SetupPlan): string {
+  return `# Written by "dc-agent ${command}". Every key is explained in config.example.toml and by "dc-agent config explain".\n`;
+}
