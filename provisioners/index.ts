@@ -2,14 +2,14 @@ import type { ProvisionerPlugin } from '../src/provisioner/index.ts';
 import { digitaloceanSettings } from './digitalocean/schema.ts';
 import { dockerPlugin } from './docker/index.ts';
 import { hetznerPlugin } from './hetzner/index.ts';
-import { manualSettings } from './manual/schema.ts';
+import { manualPlugin } from './manual/index.ts';
 import { proxmoxPlugin } from './proxmox/index.ts';
 import { sandboxPlugin } from './sandbox/index.ts';
 import { scriptPlugin } from './script/index.ts';
 
 /** The one map of built-in plugins. Only the composition root reads it. */
 export const builtinPlugins: ReadonlyMap<string, ProvisionerPlugin> = new Map<string, ProvisionerPlugin>(
-  [proxmoxPlugin, hetznerPlugin, dockerPlugin, scriptPlugin, sandboxPlugin].map((plugin) => [
+  [proxmoxPlugin, hetznerPlugin, dockerPlugin, scriptPlugin, manualPlugin, sandboxPlugin].map((plugin) => [
     plugin.type,
     plugin as ProvisionerPlugin,
   ]),
@@ -18,5 +18,6 @@ export const builtinPlugins: ReadonlyMap<string, ProvisionerPlugin> = new Map<st
 /** Those of which only the settings are known yet: a configuration with one is understood, and `run` refuses it. */
 export const plannedPlugins: ReadonlyMap<string, Pick<ProvisionerPlugin, 'settings'>> = new Map([
   ['digitalocean', { settings: digitaloceanSettings }],
-  ['manual', { settings: manualSettings }],
 ]);
+
+export { type Desk, DeskError, openDesk, type TaskView } from './manual/desk.ts';

@@ -1,6 +1,7 @@
 import { Pool } from 'undici';
 import type { z } from 'zod';
 import { type Clock, isProvisionerError, ProvisionerError } from '../../src/provisioner/index.ts';
+import { type Attachment, attach } from './attach.ts';
 import { oneLine, type Refusal, refused } from './errors.ts';
 
 export interface EngineCall<Answer> {
@@ -101,6 +102,31 @@ export class EngineClient {
     }
   }
 
+  /** One exchange whose answer is taken as bytes: the first `limit` of them, however many there are. */
+  async bytes(call: Request, limit: number): Promise<EngineAnswer<Buffer>> {
+    const exchange = await this.#send(call);
+    try {
+      if (exchange.status >= 400) {
+        return expected(call, refusal(call.doing, exchange.status, await readAll(exchange.body)));
+      }
+      return { ok: true, status: exchange.status, value: await readUpTo(exchange.body, limit) };
+    } catch (error) {
+      throw isProvisionerError(error) ? error : this.#failed(call, error);
+    } finally {
+      exchange.end();
+    }
+  }
+
+  /** One exchange that becomes a conversation with a process inside a container; resolves when the engine ended it. */
+  async attach(call: Request, { input, onOutput }: Pick<Attachment, 'input' | 'onOutput'>): Promise<void> {
+    const { path, body = {}, signal } = call;
+    const options = { socketPath: this.#socket, path, body: JSON.stringify(body), input, onOutput, signal };
+    const answer = await attach(options).catch((error: unknown) => {
+      throw this.#failed(call, error);
+    });
+    if (answer !== undefined) throw refused(refusal(call.doing, answer.status, answer.text));
+  }
+
   /** Ends every connection and refuses new calls. */
   async close(): Promise<void> {
     await this.#pool.destroy();
@@ -137,9 +163,7 @@ export class EngineClient {
       return new ProvisionerError(
         'config',
         `May not open ${where}: let the agent's user into the group of that socket`,
-        {
-          cause,
-        },
+        { cause },
       );
     }
     if (code !== undefined && NOT_CONNECTED.has(code)) {
@@ -180,6 +204,18 @@ async function readAll(body: AsyncIterable<Uint8Array>): Promise<string> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+async function readUpTo(body: AsyncIterable<Uint8Array>, limit: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let left = limit;
+  for await (const chunk of body) {
+    chunks.push(chunk.subarray(0, left));
+    left -= chunk.byteLength;
+    // Leaving the loop ends the connection.
+    if (left <= 0) break;
+  }
+  return Buffer.concat(chunks);
 }
 
 async function* readLines(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {

@@ -2,15 +2,19 @@ import type { z } from 'zod';
 import { ProvisionerError } from '../../src/provisioner/index.ts';
 import type { EngineAnswer, EngineClient } from './client.ts';
 import { isDiskLimitRefused, isNetworkMissing, isPortTaken, type Refusal, saysAbsent } from './errors.ts';
+import { Inside } from './inside.ts';
 import { labelFilter } from './stamp.ts';
 import * as wire from './wire.ts';
 
 /** The calls of the engine that the plugin makes, one method each. Errors are the client's. */
 export class Engine {
   readonly #client: EngineClient;
+  /** What is done within a container's own walls. */
+  readonly inside: Inside;
 
   constructor(client: EngineClient) {
     this.#client = client;
+    this.inside = new Inside(client);
   }
 
   async info(signal: AbortSignal, timeoutMs?: number): Promise<wire.EngineInfo> {

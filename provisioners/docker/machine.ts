@@ -49,10 +49,15 @@ export function orderedImage(order: MachineOrder, settings: DockerSettings): str
 
 /** Refuses what could be more than one key once it stands in a file or a variable. */
 export function tenantKey(order: MachineOrder): string {
-  if (/^[a-z0-9@.-]{1,64} [A-Za-z0-9+/]{16,16384}={0,2}$/.test(order.sshKey)) return order.sshKey;
+  if (isAuthorizedKey(order.sshKey)) return order.sshKey;
   throw new ProvisionerError('permanent', "The tenant's SSH key is not of the form 'type base64'", {
     publicText: 'The SSH key of this contract cannot be used.',
   });
+}
+
+/** One key and nothing else: no options, no comment, no second line. */
+export function isAuthorizedKey(text: string): boolean {
+  return /^[a-z0-9@.-]{1,64} [A-Za-z0-9+/]{16,16384}={0,2}$/.test(text);
 }
 
 /** Whether the image needs the plugin's own start of sshd; see the setting `start_sshd`. */

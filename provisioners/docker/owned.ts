@@ -21,6 +21,15 @@ export async function findOwned(
   );
 }
 
+/** The same for calls that need the machine. */
+export async function requireOwned(engine: Engine, ref: OwnedRef, signal: AbortSignal): Promise<InspectedContainer> {
+  const container = await findOwned(engine, ref, signal);
+  if (container !== undefined) return container;
+  throw new ProvisionerError('permanent', 'The container of this machine no longer exists', {
+    publicText: 'This machine no longer exists.',
+  });
+}
+
 /** The same, with everything that carries the stamp: an operator may have made copies. */
 export async function findAllOwned(engine: Engine, ref: OwnedRef, signal: AbortSignal): Promise<InspectedContainer[]> {
   const known = await inspectKnown(engine, ref, signal);

@@ -14,8 +14,10 @@ import {
   type PluginDeps,
   type Provisioner,
   ProvisionerError,
+  type Secret,
   sleep,
 } from '../../src/provisioner/index.ts';
+import { setKeys, setPassword } from './access.ts';
 import { checkTarget } from './check.ts';
 import { EngineClient } from './client.ts';
 import { createMachine } from './create.ts';
@@ -25,7 +27,8 @@ import { EngineFacts } from './facts.ts';
 import { ailment, inspectedInstance, listedInstance } from './instance.ts';
 import { takeInventory } from './inventory.ts';
 import { startOnNetwork } from './network.ts';
-import { findAllOwned, findOwned } from './owned.ts';
+import { findAllOwned, findOwned, requireOwned } from './owned.ts';
+import { runRecipe } from './recipe.ts';
 import { type DockerSettings, socketPath } from './schema.ts';
 import { LABEL, readStamp } from './stamp.ts';
 import { type CountedTraffic, readTraffic } from './traffic.ts';
@@ -70,7 +73,7 @@ export class DockerProvisioner implements Provisioner {
   /** May change once the engine has answered for the first time. */
   get capabilities(): Capabilities {
     const why = this.#settings.disk_limit === 'off' ? "disk_limit is 'off'" : this.#facts.noDiskLimit;
-    return { readiness: 'ssh', ...(why === undefined ? {} : { noDiskLimit: why }) };
+    return { readiness: 'ssh', recipes: true, ...(why === undefined ? {} : { noDiskLimit: why }) };
   }
 
   async check(ctx: CallContext): Promise<Finding[]> {
@@ -97,7 +100,9 @@ export class DockerProvisioner implements Provisioner {
       order,
       op,
     );
-    return this.#instance(container, { stamp: order.stamp, handles: {} });
+    const additionalDetails = await runRecipe({ engine: this.#engine, clock: this.#deps.clock }, container, order, op);
+    const instance = this.#instance(container, { stamp: order.stamp, handles: {} });
+    return additionalDetails === undefined ? instance : { ...instance, additionalDetails };
   }
 
   async observe(ref: OwnedRef, ctx: CallContext): Promise<Observed> {
@@ -112,7 +117,7 @@ export class DockerProvisioner implements Provisioner {
   }
 
   async start(ref: OwnedRef, op: Operation): Promise<Instance> {
-    const container = await this.#present(ref, op.signal);
+    const container = await requireOwned(this.#engine, ref, op.signal);
     if (container.State.Status === 'paused') {
       await this.#engine.unpause(container.Id, op.signal);
     } else {
@@ -120,11 +125,11 @@ export class DockerProvisioner implements Provisioner {
       // The tenant knows this port, so the machine waits for it rather than getting another.
       if (refusal !== undefined) throw refused(refusal);
     }
-    return this.#instance(await this.#present(withId(ref, container), op.signal), ref);
+    return this.#instance(await requireOwned(this.#engine, withId(ref, container), op.signal), ref);
   }
 
   async stop(ref: OwnedRef, op: Operation): Promise<void> {
-    const { Id, State } = await this.#present(ref, op.signal);
+    const { Id, State } = await requireOwned(this.#engine, ref, op.signal);
     // A paused process cannot react to the signal to end.
     if (State.Status === 'paused') await this.#engine.unpause(Id, op.signal);
     const { stop_grace_seconds: grace, call_timeout_seconds: timeout } = this.#settings;
@@ -148,6 +153,14 @@ export class DockerProvisioner implements Provisioner {
     }
   }
 
+  async setKeys(ref: OwnedRef, keys: readonly string[], op: Operation): Promise<void> {
+    await setKeys(this.#engine, ref, keys, op);
+  }
+
+  async setPassword(ref: OwnedRef, password: Secret, op: Operation): Promise<{ readonly user: string }> {
+    return setPassword(this.#engine, ref, password, op);
+  }
+
   async traffic(ctx: CallContext): Promise<CountedTraffic[]> {
     return readTraffic(this.#engine, this.#deps.agent, ctx);
   }
@@ -169,14 +182,6 @@ export class DockerProvisioner implements Provisioner {
       if (!isProvisionerError(error) || error.kind !== 'unknown-outcome' || op.signal.aborted) throw error;
       op.log.warn({ err: error }, 'docker: answer lost while removing, looking again');
     }
-  }
-
-  async #present(ref: OwnedRef, signal: AbortSignal): Promise<InspectedContainer> {
-    const container = await findOwned(this.#engine, ref, signal);
-    if (container !== undefined) return container;
-    throw new ProvisionerError('permanent', 'The container of this machine no longer exists', {
-      publicText: 'This machine no longer exists.',
-    });
   }
 
   async #pause(ms: number, signal: AbortSignal): Promise<void> {

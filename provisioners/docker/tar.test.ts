@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { tar } from './tar.ts';
+import { firstEntry, tar } from './tar.ts';
 
 test('an archive is what tar reads', () => {
   const archive = tar([
@@ -35,4 +36,40 @@ test('an archive is what tar reads', () => {
 
 test('a path that does not fit is refused rather than cut', () => {
   expect(() => tar([{ path: 'x'.repeat(101), mode: 0o644 }])).toThrow(RangeError);
+});
+
+test('the first entry of an archive is read as it was written', () => {
+  const archive = Buffer.from(tar([{ path: 'keys', mode: 0o600, content: 'ssh-ed25519 AAAA\n' }]));
+  expect(firstEntry(archive)).toEqual({
+    kind: 'file',
+    mode: 0o600,
+    uid: 0,
+    gid: 0,
+    content: Buffer.from('ssh-ed25519 AAAA\n'),
+  });
+  expect(firstEntry(Buffer.from(tar([{ path: 'd/', mode: 0o700 }])))?.kind).toBe('other');
+});
+
+test('of a file that was cut off only its head is believed, and of noise nothing', () => {
+  const archive = Buffer.from(tar([{ path: 'long', mode: 0o600, content: 'x'.repeat(2000) }]));
+  expect(firstEntry(archive.subarray(0, 1024))).toMatchObject({ kind: 'file', content: undefined });
+  expect(firstEntry(Buffer.from('not an archive'))).toBeUndefined();
+  expect(firstEntry(Buffer.alloc(1024, 0x20))).toBeUndefined();
+});
+
+test('remarks before an entry are passed over', () => {
+  const options = [
+    '--format=pax',
+    '--pax-option=comment=hello',
+    '--owner=0',
+    '--group=0',
+    '-cf',
+    '-',
+    '-C',
+    '/etc',
+    'hostname',
+  ];
+  const entry = firstEntry(execFileSync('tar', options));
+  expect(entry).toMatchObject({ kind: 'file', uid: 0 });
+  expect(entry?.content).toEqual(readFileSync('/etc/hostname'));
 });

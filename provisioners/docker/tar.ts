@@ -16,6 +16,48 @@ export function tar(entries: readonly TarEntry[]): Uint8Array {
   return Buffer.concat([...blocks, Buffer.alloc(2 * BLOCK)]);
 }
 
+export interface ReadEntry {
+  readonly kind: 'file' | 'other';
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Undefined when the archive was cut off before the end of the file. */
+  readonly content: Buffer | undefined;
+}
+
+/** The first thing in an archive, as the engine's archive download sends it; undefined when it is none. */
+export function firstEntry(archive: Buffer): ReadEntry | undefined {
+  for (let at = 0; at + BLOCK <= archive.length; ) {
+    const block = archive.subarray(at, at + BLOCK);
+    const [mode, uid, gid, size] = [
+      field(block, 100, 8),
+      field(block, 108, 8),
+      field(block, 116, 8),
+      field(block, 124, 12),
+    ];
+    if (mode === undefined || uid === undefined || gid === undefined || size === undefined) return undefined;
+    const end = at + BLOCK + size;
+    const type = block.toString('latin1', 156, 157);
+    if (type === 'x' || type === 'g') {
+      // Remarks on the next entry, such as its extended attributes.
+      at = end + ((BLOCK - (size % BLOCK)) % BLOCK);
+      continue;
+    }
+    const kind = type === '0' || type === '\0' ? 'file' : 'other';
+    return { kind, mode, uid, gid, content: end <= archive.length ? archive.subarray(at + BLOCK, end) : undefined };
+  }
+  return undefined;
+}
+
+/** A number of the header; undefined for what is none, and for the binary form of numbers too large for octal digits. */
+function field(block: Buffer, at: number, length: number): number | undefined {
+  const text = block
+    .toString('latin1', at, at + length)
+    .replace(/[\0 ]+$/, '')
+    .trim();
+  return /^[0-7]+$/.test(text) ? Number.parseInt(text, 8) : undefined;
+}
+
 function header(path: string, mode: number, size: number): Buffer {
   const block = Buffer.alloc(BLOCK);
   if (path.length > 100) throw new RangeError(`path too long for the archive: ${path}`);

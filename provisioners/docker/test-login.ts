@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import ssh2, { type Client } from 'ssh2';
+import ssh2, { type Client, type ConnectConfig } from 'ssh2';
 import type { Instance } from '../../src/provisioner/index.ts';
 
 export interface TestKey {
@@ -33,11 +33,22 @@ export interface Login {
  * Logs in as a tenant would, through the published port, and runs a command. The server may still be starting, so a connection that
  * is refused or closed before its greeting is tried again until the test's own time is over.
  */
-export async function login({ ssh }: Instance, privateKey: string, command: string): Promise<Login> {
+export async function login(machine: Instance, privateKey: string, command: string): Promise<Login> {
+  return untilStarted(machine, { privateKey }, command);
+}
+
+/** The same with root's password. */
+export async function loginWithPassword(machine: Instance, password: string, command: string): Promise<Login> {
+  return untilStarted(machine, { password }, command);
+}
+
+type Credentials = Pick<ConnectConfig, 'privateKey' | 'password'>;
+
+async function untilStarted({ ssh }: Instance, credentials: Credentials, command: string): Promise<Login> {
   if (ssh === undefined) throw new Error('the machine has no SSH address');
   for (;;) {
     try {
-      return await loginOnce(ssh, privateKey, command);
+      return await loginOnce(ssh, credentials, command);
     } catch (error) {
       if (!stillStarting(error)) throw error;
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -55,7 +66,7 @@ function stillStarting(error: unknown): boolean {
 
 function loginOnce(
   { host, port, user: username }: NonNullable<Instance['ssh']>,
-  privateKey: string,
+  credentials: Credentials,
   command: string,
 ): Promise<Login> {
   const client: Client = new ssh2.Client();
@@ -79,7 +90,7 @@ function loginOnce(
       host,
       port,
       username,
-      privateKey,
+      ...credentials,
       hostVerifier: (key: Buffer) => {
         hostKey = key.toString('base64');
         return true;

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 
 /** What happens to a call on its way to the engine and back. */
 export type Trouble =
@@ -53,6 +54,12 @@ export async function startEngineProxy(socketPath: string, engineSocket: string)
       for (const { wake } of waiting.filter(({ call }) => call.test(line))) wake();
       pass(incoming, outgoing, engineSocket, takeRule(line));
     });
+    server.on('upgrade', (incoming, socket, first) => {
+      const line = `${incoming.method} ${incoming.url}`;
+      calls.push(line);
+      for (const { wake } of waiting.filter(({ call }) => call.test(line))) wake();
+      converse(incoming, socket, first, engineSocket, takeRule(line));
+    });
     server.listen(socketPath);
     await once(server, 'listening');
     return async () => {
@@ -104,6 +111,56 @@ function pass(incoming: IncomingMessage, outgoing: ServerResponse, socketPath: s
   // A caller who hangs up has the engine notice, as without us. The engine still finishes what drop-after and the like began.
   if (trouble === undefined) outgoing.on('close', () => onward.destroy());
   incoming.pipe(onward);
+}
+
+/**
+ * The same for a call that becomes a conversation. It may be dropped before or after the engine has heard it; other trouble is for
+ * calls that are answered.
+ */
+function converse(
+  { method, url, headers }: IncomingMessage,
+  caller: Duplex,
+  first: Buffer,
+  socketPath: string,
+  trouble?: Trouble,
+): void {
+  // Whoever hangs up has hung up; the other side notices by its own end.
+  caller.on('error', () => caller.destroy());
+  if (trouble?.kind === 'silence') return;
+  if (trouble?.kind === 'drop-before') return void caller.destroy();
+  if (trouble?.kind === 'answer') {
+    const body = JSON.stringify(trouble.body);
+    return void caller.end(`HTTP/1.1 ${trouble.status} -\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  }
+  const onward = request({ socketPath, method, path: url, headers, agent: false });
+  onward.on('error', () => caller.destroy());
+  onward.on('response', (answer) => {
+    collect(answer, (body) => {
+      caller.end(`HTTP/1.1 ${answer.statusCode} -\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+    });
+  });
+  onward.on('upgrade', (_answer, engine, early) => {
+    engine.on('error', () => caller.destroy());
+    if (trouble?.kind === 'drop-after') return void caller.destroy();
+    caller.write('HTTP/1.1 101 UPGRADED\r\nconnection: Upgrade\r\nupgrade: tcp\r\n\r\n');
+    caller.write(early);
+    engine.pipe(caller);
+    caller.pipe(engine);
+    caller.on('close', () => engine.destroy());
+  });
+  const length = Number(headers['content-length'] ?? 0);
+  const body: Buffer[] = [];
+  let size = 0;
+  const take = (chunk: Buffer): void => {
+    body.push(chunk);
+    size += chunk.length;
+    if (size < length) return;
+    caller.off('data', take);
+    caller.pause();
+    onward.end(Buffer.concat(body));
+  };
+  caller.on('data', take);
+  if (first.length > 0) take(first);
 }
 
 function say(outgoing: ServerResponse, status: number, body: string): void {

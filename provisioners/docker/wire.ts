@@ -78,6 +78,12 @@ export const stats = z.looseObject({
     .transform((v) => v ?? {}),
 });
 
+/** The id goes into the path of further calls. */
+export const createdExec = z.object({ Id: z.string().regex(/^[0-9a-f]{64}$/) });
+
+/** A process that was never started has no exit code, nor has one that still runs. */
+export const inspectedExec = z.looseObject({ Running: z.boolean(), ExitCode: z.number().int().nullish() });
+
 /** One line of the stream that a pull answers with. */
 export const pullProgress = z.looseObject({
   error: z.string().optional(),

@@ -240,8 +240,8 @@ test.each<[what: string, text: string, complaint: string]>([
   ],
   [
     'a type that is planned',
-    `${API}[[targets]]\nname = "pve"\ntype = "manual"\n`,
-    `a.toml:7:1: targets[0].type: this version has no provisioner manual yet; expected one of ${TYPES}`,
+    `${API}[[targets]]\nname = "pve"\ntype = "digitalocean"\n[targets.digitalocean]\napi_token = "t"\ndo_size = "s"\n`,
+    `a.toml:7:1: targets[0].type: this version has no provisioner digitalocean yet; expected one of ${TYPES}`,
   ],
 ])('%s is told with its place', (_what, text, complaint) => {
   expect(complaints(text)).toEqual([complaint]);

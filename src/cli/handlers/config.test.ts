@@ -58,13 +58,13 @@ test('what --json prints is JSON, whether the file is valid or not', async () =>
 });
 
 test('a planned provisioner passes the check with a warning, and run refuses it', async () => {
-  const content = `${API}[[targets]]\nname = "desk"\ntype = "manual"\n`;
+  const content = `${API}[[targets]]\nname = "desk"\ntype = "digitalocean"\n[targets.digitalocean]\napi_token = "t"\ndefault_size = "s"\n`;
   const checked = await typed(content, 'config', 'check');
   expect(checked.code).toBe(EXIT.ok);
-  expect(checked.out).toContain('warning: targets[0].type: this version has no provisioner manual yet');
+  expect(checked.out).toContain('warning: targets[0].type: this version has no provisioner digitalocean yet');
   const run = await typed(content, 'run');
   expect(run.code).toBe(EXIT.config);
-  expect(run.err).toContain('targets[0].type: this version has no provisioner manual yet');
+  expect(run.err).toContain('targets[0].type: this version has no provisioner digitalocean yet');
 });
 
 test('config schema prints a JSON Schema and needs no file', async () => {

@@ -30,6 +30,15 @@ export async function ensureKey(directory: string): Promise<SetupKey> {
   }
 }
 
+/** The key in `directory`; undefined when there is none. Makes nothing. */
+export async function findKey(directory: string): Promise<AgentKey | undefined> {
+  const file = join(directory, 'agent.key');
+  if (!(await isPresent(file))) return undefined;
+  const key = await loadAgentKey(file);
+  registerSecret(key.secret.reveal());
+  return key;
+}
+
 async function isPresent(file: string): Promise<boolean> {
   try {
     await stat(file);

@@ -28,6 +28,14 @@ export interface Bench {
   readonly stampHoldsOperation?: false;
   /** False when machines cannot be searched: one is known only by what `create` remembered of it. */
   readonly searchable?: false;
+  /** The keys that open this machine, as `type base64`. */
+  keys?(id: ExternalId): Promise<readonly string[]>;
+  /** Whether this password opens the machine. */
+  passwordOpens?(id: ExternalId, password: string): Promise<boolean>;
+  /** Whether the recipe of this machine's order ran in it. */
+  ranRecipe?(id: ExternalId): Promise<boolean>;
+  /** Whatever the backend holds for this agent and may charge for: machines, disks, addresses, keys. */
+  leftovers?(): Promise<readonly string[]>;
   readonly foreign?: {
     /** A machine without our stamp. */
     add(given: { name?: string }): Promise<ExternalId>;
@@ -60,12 +68,21 @@ export interface BenchFaults {
   failing?(): Promise<() => Promise<void>>;
   /** Calls are taken and never answered. */
   silent?(): Promise<() => Promise<void>>;
+  /** The nth call from now, 1 for the next, is processed and its answer never arrives. */
+  loseAnswer?(nth: number): Promise<Ending>;
+  /** After so many calls, 0 for at once, no further one gets through: what is left of a plugin that died there. */
+  cutAfter?(calls: number): Promise<Ending>;
+  /** After so many calls, 0 for at once, every further one is answered with "slow down". */
+  throttleAfter?(calls: number): Promise<Ending>;
   loseMachine?(id: ExternalId): Promise<void>;
   powerOff?(id: ExternalId): Promise<void>;
   giveIdToStranger?(id: ExternalId): Promise<void>;
   /** Makes a second machine with the same stamp, as a request does that arrives late. */
   duplicate?(id: ExternalId): Promise<ExternalId>;
 }
+
+/** Ends the trouble, and says whether any call met it. */
+export type Ending = () => Promise<'struck' | 'spared'>;
 
 /** One sentence of the plugin contract, and how to see whether a plugin keeps it. */
 export interface Rule {

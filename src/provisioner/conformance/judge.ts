@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
 import type { Instance, MachineOrder, OwnedRef, OwnerStamp, Provisioner } from '../contract.ts';
 import { type ErrorKind, isProvisionerError } from '../errors.ts';
 import { type Bench, method } from './bench.ts';
@@ -55,13 +56,22 @@ export function kindOf(error: unknown): ErrorKind {
   throw new Error('something other than a ProvisionerError was thrown', { cause: error });
 }
 
-/** Message, public text and stack of an error and of everything that caused it. */
+/** Message, public text and stack of an error and of everything that caused it, and whatever hangs on them. */
 export function everyText(error: unknown): string {
   const texts: string[] = [];
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    texts.push(at.message, at.stack ?? '', isProvisionerError(at) ? at.publicText : '', JSON.stringify(at));
+    texts.push(at.message, at.stack ?? '', isProvisionerError(at) ? at.publicText : '', inspect(at, { depth: 8 }));
   }
   return texts.join('\n');
+}
+
+/** No single act of a plugin takes more calls than this, polls included. */
+const MOST_CALLS = 100;
+
+/** Repeats a trial with the trouble one call later each time, until the trouble comes too late to be met. */
+export async function atEveryCall(first: 0 | 1, trial: (at: number) => Promise<'struck' | 'spared'>): Promise<void> {
+  for (let at = first; at < MOST_CALLS; at++) if ((await trial(at)) === 'spared') return;
+  assert.fail(`it made more than ${MOST_CALLS} calls`);
 }
 
 /** Lets a number of I/O rounds pass, so that a cancellation lands at different points of a call. */

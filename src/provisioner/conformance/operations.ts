@@ -55,7 +55,10 @@ export function sampleOrder(agent: AgentId, overrides: Partial<MachineOrder> = {
 }
 
 /** Nobody's key: its private half was never kept. */
-const SAMPLE_KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f';
+export const SAMPLE_KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f';
+
+/** A second key of nobody's. */
+export const OTHER_KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgEA';
 
 export function freshOperation(): OperationId {
   return randomBytes(16).toString('hex') as OperationId;

@@ -1,13 +1,30 @@
 import assert from 'node:assert/strict';
+import { Secret } from '../../ports/secret.ts';
+import type { Operation, OwnedRef, Provisioner } from '../contract.ts';
 import { method, NotOffered, offered, type Rule } from './bench.ts';
 import { holds, made, refused, sight } from './judge.ts';
-import { freshOperation, operation, refOf } from './operations.ts';
+import { freshOperation, OTHER_KEY, operation, refOf } from './operations.ts';
 
-const VERBS = ['destroy', 'stop', 'start'] as const;
+type Act = (ref: OwnedRef, op: Operation) => Promise<unknown>;
+
+/** Everything that changes a machine which exists, by what it does. */
+const ACTS: Readonly<Record<string, (provisioner: Provisioner) => Act>> = {
+  destroy: (provisioner) => method(provisioner, 'destroy'),
+  stop: (provisioner) => method(provisioner, 'stop'),
+  start: (provisioner) => method(provisioner, 'start'),
+  'set the keys of': (provisioner) => {
+    const setKeys = method(provisioner, 'setKeys');
+    return (ref, op) => setKeys(ref, [OTHER_KEY], op);
+  },
+  'set the password of': (provisioner) => {
+    const setPassword = method(provisioner, 'setPassword');
+    return (ref, op) => setPassword(ref, new Secret(freshOperation()), op);
+  },
+};
 
 export const ownershipRules: readonly Rule[] = [
-  ...VERBS.map(refusesStranger),
-  ...VERBS.map(refusesOtherContract),
+  ...Object.entries(ACTS).map(([verb, act]) => refusesStranger(verb, act)),
+  ...Object.entries(ACTS).map(([verb, act]) => refusesOtherContract(verb, act)),
   {
     says: 'refuses to destroy the machine of another operation of the same contract',
     async check(bench) {
@@ -20,13 +37,13 @@ export const ownershipRules: readonly Rule[] = [
   },
 ];
 
-function refusesStranger(verb: (typeof VERBS)[number]): Rule {
+function refusesStranger(verb: string, act: (provisioner: Provisioner) => Act): Rule {
   return {
     says: `refuses to ${verb} a stranger that has our external id`,
     async check(bench) {
       const giveAway = offered(bench.faults?.giveIdToStranger, 'giving an id to a stranger');
       const { exists } = offered(bench.foreign, 'machines of strangers');
-      const run = method(bench.provisioner, verb);
+      const run = act(bench.provisioner);
       const { order, instance } = await made(bench);
       await giveAway(instance.externalId);
       await refused(run(refOf(instance), operation(order.stamp)), ['not-ours']);
@@ -36,11 +53,11 @@ function refusesStranger(verb: (typeof VERBS)[number]): Rule {
   };
 }
 
-function refusesOtherContract(verb: (typeof VERBS)[number]): Rule {
+function refusesOtherContract(verb: string, act: (provisioner: Provisioner) => Act): Rule {
   return {
     says: `refuses to ${verb} a machine that carries another contract's stamp`,
     async check(bench) {
-      const run = method(bench.provisioner, verb);
+      const run = act(bench.provisioner);
       const { order, instance } = await made(bench);
       const { stamp } = bench.order();
       await refused(run({ ...refOf(instance), stamp }, operation(stamp)), ['not-ours']);

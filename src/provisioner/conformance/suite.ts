@@ -1,12 +1,17 @@
+import { accessRules } from './access.ts';
 import { type Kit, NotOffered, type Rule, type TestContext } from './bench.ts';
+import { capabilityRules } from './capabilities.ts';
 import { createRules } from './create.ts';
 import { destroyRules, twinRules } from './destroy.ts';
 import { errorRules } from './errors.ts';
 import { factRules } from './facts.ts';
+import { interruptionRules } from './interruptions.ts';
+import { leakRules } from './leaks.ts';
 import { listRules } from './list.ts';
 import { observeRules } from './observe.ts';
 import { ownershipRules } from './ownership.ts';
 import { powerRules } from './power.ts';
+import { throttlingRules } from './throttling.ts';
 
 const CHAPTERS: Readonly<Record<string, readonly Rule[]>> = {
   create: createRules,
@@ -14,8 +19,13 @@ const CHAPTERS: Readonly<Record<string, readonly Rule[]>> = {
   'twins of one stamp': twinRules,
   ownership: ownershipRules,
   'stop and start': powerRules,
+  'keys and passwords': accessRules,
   observe: observeRules,
   list: listRules,
+  'lost answers and deaths': interruptionRules,
+  throttling: throttlingRules,
+  leaks: leakRules,
+  capabilities: capabilityRules,
   errors: errorRules,
   facts: factRules,
 };

@@ -1,7 +1,9 @@
 import type { Alter } from '../trial.ts';
 import { brokenActing } from './acting.ts';
+import { brokenBreakingOff } from './breaking-off.ts';
 import { brokenLooking } from './looking.ts';
 import { brokenMaking } from './making.ts';
+import { brokenOpening } from './opening.ts';
 
 export interface BrokenPlugin {
   readonly flaw: string;
@@ -11,4 +13,10 @@ export interface BrokenPlugin {
 }
 
 /** Plugins as they are written in a hurry, each with one mistake that costs somebody a machine, money or an evening. */
-export const brokenPlugins: readonly BrokenPlugin[] = [...brokenMaking, ...brokenActing, ...brokenLooking];
+export const brokenPlugins: readonly BrokenPlugin[] = [
+  ...brokenMaking,
+  ...brokenActing,
+  ...brokenOpening,
+  ...brokenLooking,
+  ...brokenBreakingOff,
+];

@@ -1,0 +1,85 @@
+import { type Operation, type OwnedRef, ProvisionerError, type Secret } from '../../src/provisioner/index.ts';
+import type { Engine } from './engine.ts';
+import { isAuthorizedKey } from './machine.ts';
+import { requireOwned } from './owned.ts';
+import { type TarEntry, tar } from './tar.ts';
+
+const SSH = '/root/.ssh';
+const KEYS = `${SSH}/authorized_keys`;
+/** sshd reads this file too, where it exists. */
+const MORE_KEYS = `${SSH}/authorized_keys2`;
+
+/**
+ * Replaces root's authorized keys by exactly these, and proves it by reading them back. Nothing is run in the machine, and links
+ * that a tenant laid are replaced, not followed. Whoever is logged in stays logged in.
+ */
+export async function setKeys(engine: Engine, ref: OwnedRef, keys: readonly string[], op: Operation): Promise<void> {
+  const text = keys.map((key) => `${checked(key)}\n`).join('');
+  const id = await runningId(engine, ref, op);
+  await replace(engine, id, KEYS, text, op.signal);
+  if ((await engine.inside.read(id, MORE_KEYS, op.signal)) !== undefined) {
+    await replace(engine, id, MORE_KEYS, '', op.signal);
+  }
+}
+
+/** Time for `chpasswd`, which takes a tenth of a second. */
+const PASSWORD_TIMEOUT_MS = 20_000;
+
+/**
+ * Sets root's password with the machine's own `chpasswd`, which reads it from a pipe: it is in no argument, variable or file.
+ * What the command prints is thrown away, since a machine's own `chpasswd` may print anything.
+ */
+export async function setPassword(
+  engine: Engine,
+  ref: OwnedRef,
+  password: Secret,
+  op: Operation,
+): Promise<{ readonly user: string }> {
+  const text = password.reveal();
+  if (!/^[\x21-\x7e]{1,128}$/.test(text)) {
+    throw new ProvisionerError('permanent', 'The password is not of printable ASCII characters, at most 128 of them');
+  }
+  const id = await runningId(engine, ref, op);
+  const { exit } = await engine.inside.run(
+    id,
+    { doing: 'set a password', argv: ['chpasswd'], input: `root:${text}\n`, timeoutMs: PASSWORD_TIMEOUT_MS },
+    op.signal,
+  );
+  if (exit === 0) return { user: 'root' };
+  // What a shell and a runtime answer for a command that is not there or cannot be run.
+  if (exit === 126 || exit === 127) {
+    throw new ProvisionerError('config', "The image has no 'chpasswd' (Debian: passwd), so no password can be set");
+  }
+  throw new ProvisionerError('retry', `The machine's chpasswd refused the new password (exit ${exit})`);
+}
+
+function checked(key: string): string {
+  if (isAuthorizedKey(key)) return key;
+  throw new ProvisionerError('permanent', "A key is not of the form 'type base64'", {
+    publicText: 'The SSH key cannot be used.',
+  });
+}
+
+/** The machine's id, its stamp just read. A machine that is off or paused is left as it is: the request waits. */
+async function runningId(engine: Engine, ref: OwnedRef, op: Operation): Promise<string> {
+  const { Id, State } = await requireOwned(engine, ref, op.signal);
+  if (State.Status === 'running') return Id;
+  throw new ProvisionerError('retry', `The machine is ${State.Status}: its access is changed when it runs again`);
+}
+
+async function replace(engine: Engine, id: string, path: string, content: string, signal: AbortSignal): Promise<void> {
+  const entries: TarEntry[] = [
+    // Named too, so that a link in its place is replaced by a directory.
+    { path: `${SSH.slice(1)}/`, mode: 0o700 },
+    { path: path.slice(1), mode: 0o600, content },
+  ];
+  await engine.upload(id, tar(entries), signal);
+  const seen = await engine.inside.read(id, path, signal);
+  const proven =
+    seen?.kind === 'file' &&
+    seen.content?.toString('latin1') === content &&
+    (seen.mode & 0o7777) === 0o600 &&
+    seen.uid === 0 &&
+    seen.gid === 0;
+  if (!proven) throw new ProvisionerError('retry', `The machine does not show the new ${path} after it was written`);
+}

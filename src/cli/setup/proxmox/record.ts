@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import { type Journal, made } from '../../../../provisioners/proxmox/setup/index.ts';
+import { Failure } from '../../failure.ts';
+
+const contents = z.object({
+  version: z.literal(1),
+  /** Names this setup in the templates that it made. */
+  setup: z.string(),
+  apiUrl: z.string(),
+  made: z.array(made),
+  /** The file with the secret of the agent's token. */
+  secretFile: z.string().optional(),
+  /** This command made the systemd service. */
+  service: z.literal(true).optional(),
+});
+
+type Contents = z.infer<typeof contents>;
+
+/** What `setup proxmox` has made, on disk beside the configuration: written before each thing is made. Holds no secret. */
+export interface SetupRecord {
+  readonly file: string;
+  /** Undefined until something was noted. */
+  readonly present: Contents | undefined;
+  readonly setup: string;
+  readonly journal: Journal;
+  note(change: Pick<Contents, 'secretFile' | 'service'>): Promise<void>;
+  /** Nothing of it is there any more. */
+  remove(): Promise<void>;
+}
+
+export function recordFile(config: string, target: string): string {
+  return join(dirname(config), `setup-proxmox-${target}.json`);
+}
+
+/** Throws Failure when there is a record that cannot be read, or that is about another cluster: guessing could remove what is not ours. */
+export async function openRecord(file: string, apiUrl: string | undefined): Promise<SetupRecord> {
+  let present = await readContents(file);
+  if (present !== undefined && apiUrl !== undefined && present.apiUrl !== apiUrl && present.made.length > 0) {
+    throw new Failure({
+      what: `${file} is about another cluster: ${present.apiUrl}`,
+      next: 'For a second cluster choose another --target; or take the first one back with --undo.',
+    });
+  }
+  const setup = present?.setup ?? randomUUID();
+  const change = async (next: Partial<Contents>): Promise<void> => {
+    present = { version: 1, setup, apiUrl: apiUrl ?? '', made: [], ...present, ...next };
+    await writeWhole(file, `${JSON.stringify(present, undefined, 2)}\n`);
+  };
+  return {
+    file,
+    get present() {
+      return present;
+    },
+    setup,
+    journal: {
+      get made() {
+        return present?.made ?? [];
+      },
+      async add(thing) {
+        const before = present?.made ?? [];
+        if (!before.some((one) => isDeepStrictEqual(one, thing))) await change({ made: [...before, thing] });
+      },
+      async drop(thing) {
+        await change({ made: (present?.made ?? []).filter((one) => !isDeepStrictEqual(one, thing)) });
+      },
+    },
+    note: change,
+    async remove() {
+      await rm(file, { force: true });
+      present = undefined;
+    },
+  };
+}
+
+async function readContents(file: string): Promise<Contents | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) {
+      return undefined;
+    }
+    throw new Failure({ what: `${file} cannot be read`, next: 'Run the command as root.', cause: error });
+  }
+  const parsed = contents.safeParse(parseJson(text));
+  if (parsed.success) return parsed.data;
+  throw new Failure({
+    what: `${file} is damaged, so what was made before is not known`,
+    next: 'Compare by hand (docs/proxmox.md names everything that is made), move the file away, then run the command again.',
+    cause: parsed.error,
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    // The schema refuses it, with the reason kept.
+    return error;
+  }
+}
+
+/** Whole or not at all, and on the disk before it returns; readable by its owner only, from its first moment on. */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+  const unfinished = `${path}.new-${process.pid}`;
+  try {
+    await rm(unfinished, { force: true });
+    const file = await open(unfinished, 'wx', 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(unfinished, path);
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
+  }
+  const folder = await open(dirname(path), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
