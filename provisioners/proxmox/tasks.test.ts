@@ -80,9 +80,9 @@ describe('the id of a task', () => {
 describe('a task that is waited for', () => {
   test('is asked about quickly first, then every two seconds', async () => {
     let looks = 0;
-    const { pve, clock, asked } = host(() => (looks++ < 12 ? running : stopped('OK')));
+    const { pve, clock, asked } = host(() => (looks++ < 60 ? running : stopped('OK')));
     expect(await waitForTask(pve, upid, waiting(clock))).toEqual({ warnings: 0 });
-    expect(clock.pauses[0]).toBe(200);
+    expect(clock.pauses[0]).toBe(100);
     expect(clock.pauses.at(-1)).toBe(2_000);
     expect(asked[0]?.path).toBe(`/api2/json/nodes/pve1/tasks/${encodeURIComponent(TEXT)}/status`);
   });

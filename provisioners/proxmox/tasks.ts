@@ -17,7 +17,7 @@ export interface Waiting {
   readonly onLook?: () => void | Promise<void>;
 }
 
-const FIRST_PAUSE_MS = 200;
+const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
 const PATIENCE_MS = 180_000;
 const TAIL_LINES = 5;
@@ -38,7 +38,6 @@ export async function waitForTask(
   const { doing, clock, signal, limitMs, patienceMs = PATIENCE_MS } = waiting;
   const started = clock.monotonic();
   let heard = started;
-  let pause = FIRST_PAUSE_MS;
   for (;;) {
     const look = await lookAt(pve, upid, waiting);
     if ('status' in look && look.status === 'stopped') return ended(pve, upid, look.exitstatus, waiting);
@@ -47,8 +46,9 @@ export async function waitForTask(
     else if (now - heard >= patienceMs) throw inTheDark(doing, 'lost', 'its node is silent', look.silence);
     if (now - started >= limitMs) throw inTheDark(doing, 'task-running', `still running after ${limitMs / 1000} s`);
     await waiting.onLook?.();
+    // A tenth of the time that has passed: a short task is not waited for longer than it takes.
+    const pause = Math.min(Math.max(FIRST_PAUSE_MS, (now - started) / 10), LONGEST_PAUSE_MS);
     await pauseFor(Math.min(pause, limitMs - (now - started)));
-    pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS);
   }
 
   async function pauseFor(ms: number): Promise<void> {

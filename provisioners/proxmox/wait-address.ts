@@ -6,7 +6,7 @@ import type { PveReason } from './errors-rules.ts';
 import type { Machine } from './judge.ts';
 import { staticIpv4 } from './machine.ts';
 
-const FIRST_PAUSE_MS = 500;
+const FIRST_PAUSE_MS = 250;
 
 /** What a machine that boots, or a busy node, answers. */
 const NOT_YET: ReadonlySet<PveReason | undefined> = new Set<PveReason>(['agent-down', 'agent-timeout', 'agent-failed']);
@@ -22,7 +22,7 @@ export async function waitForAddress(backend: Backend, machine: Machine, ctx: Ca
   const limitMs = settings.ip_wait_attempts * longestPauseMs;
   const started = clock.monotonic();
   let heard = 'the guest agent has not answered';
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 1.3, longestPauseMs)) {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 1.05, longestPauseMs)) {
     try {
       const addresses = book.heard(machine, await pve.agent.interfaces(machine, ctx.signal), ctx.log);
       if (addresses.ipv4 !== undefined) return addresses;

@@ -71,13 +71,14 @@ function hasCheck({ record, target }: Worker): boolean {
   return target.provisioner.capabilities.healthCheck === true && record.goal === 'keep';
 }
 
-/** What the backend says, and, where nothing speaks against it, what the machine itself answers. */
+/** What the lists say, what the machine itself answers, and, only where that is silent, what its backend finds. */
 async function examine(deps: AgentDeps, worker: Worker, signal: AbortSignal): Promise<Assessment> {
-  const backend = (await check(deps, worker, signal)) ?? assess(worker);
-  if (backend.status === 'unhealthy') return backend;
+  const seen = assess(worker);
+  if (seen.status === 'unhealthy') return seen;
   const answer = await knock(deps, worker, signal);
-  if (answer === undefined) return backend;
-  return backend.status === 'healthy' ? { ...backend, ...answer } : answer;
+  if (answer?.status === 'healthy') return seen.status === 'healthy' ? { ...seen, ...answer } : answer;
+  const backend = (await check(deps, worker, signal)) ?? seen;
+  return answer === undefined || backend.status === 'unhealthy' ? backend : answer;
 }
 
 /** Undefined where no login is possible by design. A machine that answers is up, also while its backend cannot be read. */

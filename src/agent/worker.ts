@@ -327,9 +327,9 @@ export class Worker {
       if (event.type !== 'done') continue;
       const { sshKey, password } = this.#asked;
       if (event.step === 'rekey') this.#asked = password === undefined ? {} : { password };
-      if (event.step !== 'reset') continue;
-      this.#asked = sshKey === undefined ? {} : { sshKey };
-      this.#operatorAsked = false;
+      if (event.step === 'reset') this.#operatorAsked = false;
+      // The platform lists a reset until it has the password, so it may have been listed again in the meantime.
+      if (event.step === 'reset' || event.step === 'credential') this.#asked = sshKey === undefined ? {} : { sshKey };
     }
   }
 

@@ -275,6 +275,11 @@ const KEEPING: Row[] = [
     expected: step('reset', 'the tenant asked for a new password'),
   },
   {
+    when: 'a reset was begun, and nobody asks for it any more',
+    record: andThen(kept, { type: 'password', sealedPassword: 'NEXT' }),
+    expected: step('reset', 'the tenant asked for a new password'),
+  },
+  {
     when: 'the tenant wants both, and the key has just failed',
     record: andThen(kept, failed('rekey')),
     world: { asked: { sshKey: 'ssh-ed25519 NEW', password: true } },

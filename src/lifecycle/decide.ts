@@ -136,7 +136,9 @@ function askedFor(record: ContractRecord, { asked }: World): AccessStep[] {
   const steps: AccessStep[] = [];
   if (asked?.sshKey !== undefined) steps.push('rekey');
   // A password that the platform does not have yet comes first, or the tenant would be told one that is out of date.
-  if (asked?.password && record.sealedPassword === undefined) steps.push('reset');
+  // One that was begun is ended, whoever still asks: the machine may have a password that nobody was told.
+  const begun = record.nextPassword !== undefined;
+  if ((asked?.password || begun) && record.sealedPassword === undefined) steps.push('reset');
   return steps;
 }
 

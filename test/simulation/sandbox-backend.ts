@@ -44,7 +44,7 @@ export function sandboxBackend(clock: Clock, random: SeededRandom, options: Back
     nodeUp: () => core.admin.setReachable(true),
     powerOff: (id) => core.admin.powerOff(id),
     lose: (id) => core.admin.lose(id),
-    giveIdToStranger: (id) => void core.admin.giveIdToStranger(id),
+    giveIdToStranger: (id) => core.admin.giveIdToStranger(id),
     addStranger: () => core.admin.addForeign({ name: 'dc-01', labels: { 'dc-contract-id': 'not-one-of-ours' } }),
   };
 }

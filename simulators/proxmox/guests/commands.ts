@@ -30,7 +30,10 @@ const COMMANDS: Readonly<Record<string, (invocation: Invocation) => CommandResul
   echo: ({ args }) => done(`${args.join(' ')}\n`),
   id: () => done('uid=0(root) gid=0(root) groups=0(root)\n'),
   whoami: () => done('root\n'),
-  uname: ({ args, disk }) => done(args[0] === '-a' ? `Linux ${hostname(disk)} (simulated machine)\n` : 'Linux\n'),
+  uname: ({ args: [what], disk }) => {
+    if (what === '-n') return done(`${hostname(disk)}\n`);
+    return done(what === '-a' ? `Linux ${hostname(disk)} (simulated machine)\n` : 'Linux\n');
+  },
   hostname: ({ disk }) => done(`${hostname(disk)}\n`),
   sync: () => done(),
   cat: ({ disk, args, input }) => {
