@@ -1,22 +1,46 @@
 // Builds dist/main.js: the whole command line as one file that runs without node_modules, and beside it the licenses of what is in it.
 //
-//   node scripts/build.mjs [--entry src/main.ts] [--out dist/main.js]
+//   node scripts/build.mjs [--entry src/main.ts] [--out dist/main.js]     the program
+//   node scripts/build.mjs --kit dist/provisioner                         what authors of plugins import, with its types
+//   node scripts/build.mjs                                                both
 //
 // Not minified, and no source map: the file is read by operators, and an uncaught error prints the line it was thrown from.
+import { execFile } from 'node:child_process';
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { build } from 'esbuild';
 import { thirdPartyLicenses } from './licenses.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
-const { values } = parseArgs({ options: { entry: { type: 'string' }, out: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { entry: { type: 'string' }, out: { type: 'string' }, kit: { type: 'string' } },
+});
 const entry = resolve(root, values.entry ?? 'src/main.ts');
 const out = resolve(root, values.out ?? 'dist/main.js');
 const { version, engines } = JSON.parse(await readFile(resolve(root, 'package.json'), 'utf8'));
 const floor = /\d+(\.\d+)*/.exec(engines.node)[0];
+
+/** The settings of tsconfig.json that reach into declarations; with files on the command line it is not read. */
+const DECLARATIONS = [
+  '--ignoreConfig',
+  '--declaration',
+  '--emitDeclarationOnly',
+  '--rootDir',
+  'src',
+  '--types',
+  'node',
+  '--target',
+  'es2023',
+  '--module',
+  'nodenext',
+  '--strict',
+  '--exactOptionalPropertyTypes',
+  '--allowImportingTsExtensions',
+  '--skipLibCheck',
+];
 
 /**
  * Loads built-in modules when the code that uses them first runs. esbuild hoists `import ... from 'node:x'` out of lazily
@@ -35,7 +59,19 @@ const lazyBuiltins = {
   },
 };
 
+const program = values.kit === undefined;
+const kit = values.entry === undefined && values.out === undefined;
+
 try {
+  if (program) await buildProgram();
+  if (kit) await buildKit(resolve(root, values.kit ?? 'dist/provisioner'));
+} catch (error) {
+  // esbuild has printed what is wrong with the sources; anything else is ours.
+  if (!Array.isArray(error.errors)) throw error;
+  process.exitCode = 1;
+}
+
+async function buildProgram() {
   const { outputFiles, metafile } = await bundle();
   await mkdir(dirname(out), { recursive: true });
   await replace(
@@ -44,10 +80,45 @@ try {
     0o644,
   );
   await replace(out, await executable(outputFiles[0].text), 0o755);
-} catch (error) {
-  // esbuild has printed what is wrong with the sources; anything else is ours.
-  if (!Array.isArray(error.errors)) throw error;
-  process.exitCode = 1;
+}
+
+/**
+ * The doors of src/provisioner as modules of the package. They share what they have in common, so that there is one class of errors;
+ * packages stay outside, because a plugin's settings must be of the same zod.
+ */
+async function buildKit(directory) {
+  const unfinished = `${directory}.${process.pid}.tmp`;
+  const doors = ['index', 'settings', 'conformance'].map((name) => `src/provisioner/${name}.ts`);
+  try {
+    await build({
+      entryPoints: doors,
+      absWorkingDir: root,
+      outdir: unfinished,
+      bundle: true,
+      splitting: true,
+      platform: 'node',
+      format: 'esm',
+      target: `node${floor}`,
+      packages: 'external',
+      logLevel: 'warning',
+    });
+    await promisify(execFile)(
+      process.execPath,
+      [
+        resolve(root, 'node_modules/typescript/bin/tsc'),
+        ...DECLARATIONS,
+        '--outDir',
+        join(unfinished, 'types'),
+        ...doors,
+      ],
+      { cwd: root },
+    );
+    await rm(directory, { recursive: true, force: true });
+    await mkdir(dirname(directory), { recursive: true });
+    await rename(unfinished, directory);
+  } finally {
+    await rm(unfinished, { recursive: true, force: true });
+  }
 }
 
 function bundle() {

@@ -22,8 +22,14 @@ export async function setKeys(engine: Engine, ref: OwnedRef, keys: readonly stri
   }
 }
 
-/** Time for `chpasswd`, which takes a tenth of a second. */
+/** Time for a command that takes a tenth of a second. */
 const PASSWORD_TIMEOUT_MS = 20_000;
+
+/** What sets a password, the usual way first; busybox is often built without it, and asks twice. Its own choice may be DES. */
+const WAYS: readonly { readonly argv: readonly string[]; readonly input: (password: string) => string }[] = [
+  { argv: ['chpasswd'], input: (password) => `root:${password}\n` },
+  { argv: ['busybox', 'passwd', '-a', 'sha512', 'root'], input: (password) => `${password}\n${password}\n` },
+];
 
 /**
  * Sets root's password with the machine's own `chpasswd`, which reads it from a pipe: it is in no argument, variable or file.
@@ -40,17 +46,20 @@ export async function setPassword(
     throw new ProvisionerError('permanent', 'The password is not of printable ASCII characters, at most 128 of them');
   }
   const id = await runningId(engine, ref, op);
-  const { exit } = await engine.inside.run(
-    id,
-    { doing: 'set a password', argv: ['chpasswd'], input: `root:${text}\n`, timeoutMs: PASSWORD_TIMEOUT_MS },
-    op.signal,
-  );
-  if (exit === 0) return { user: 'root' };
-  // What a shell and a runtime answer for a command that is not there or cannot be run.
-  if (exit === 126 || exit === 127) {
-    throw new ProvisionerError('config', "The image has no 'chpasswd' (Debian: passwd), so no password can be set");
+  for (const { argv, input } of WAYS) {
+    const command = { doing: 'set a password', argv, input: input(text), timeoutMs: PASSWORD_TIMEOUT_MS };
+    const { exit } = await engine.inside.run(id, command, op.signal);
+    if (exit === 0) return { user: 'root' };
+    if (!isMissing(exit)) {
+      throw new ProvisionerError('retry', `The machine's ${argv[0]} refused the new password (exit ${exit})`);
+    }
   }
-  throw new ProvisionerError('retry', `The machine's chpasswd refused the new password (exit ${exit})`);
+  throw new ProvisionerError('config', "The image has no 'chpasswd' (Debian: passwd), so no password can be set");
+}
+
+/** What a runtime answers for a command that is not there or cannot be run. */
+function isMissing(exit: number): boolean {
+  return exit === 126 || exit === 127;
 }
 
 function checked(key: string): string {

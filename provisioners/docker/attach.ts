@@ -54,7 +54,7 @@ export function attach({ socketPath, path, body, input, onOutput, signal }: Atta
         signal.removeEventListener('abort', onAbort);
         socket.destroy();
         if (error === undefined) resolve(undefined);
-        else reject(error);
+        else reject(error instanceof Error ? error : new Error('the conversation broke off', { cause: error }));
       };
       const take = (chunk: Buffer): void => {
         try {

@@ -5,20 +5,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sampleOrder } from '../../src/provisioner/conformance.ts';
 import {
   type AgentId,
   type ContractId,
   type ExternalId,
   isProvisionerError,
+  type MachineOrder,
+  machineName,
   type Operation,
   type OperationId,
   type OwnedRef,
   type Provisioner,
+  Secret,
   silentLog,
   systemClock,
   systemRandom,
 } from '../../src/provisioner/index.ts';
 import { dockerPlugin } from './index.ts';
+import { stampLabels } from './stamp.ts';
+import { tar } from './tar.ts';
 
 const stamp = {
   agent: 'a'.repeat(64) as AgentId,
@@ -30,6 +36,8 @@ const ref: OwnedRef = { stamp, externalId: 'e'.repeat(64) as ExternalId, handles
 let server: Server;
 let provisioner: Provisioner;
 let answer: { status: number; type: string; body: string } = { status: 200, type: 'application/json', body: '{}' };
+/** Given for our machine, when there is one among the garbage. */
+let machine: string | undefined;
 const asked: string[] = [];
 
 beforeAll(async () => {
@@ -37,7 +45,11 @@ beforeAll(async () => {
   server = createServer((request, response) => {
     asked.push(`${request.method} ${request.url}`);
     request.resume();
-    request.on('end', () => response.writeHead(answer.status, { 'content-type': answer.type }).end(answer.body));
+    request.on('end', () => {
+      const known = /^\/containers\/[^/]+\/json$/.test(request.url ?? '') ? machine : undefined;
+      const { status, type, body } = known === undefined ? answer : { ...answer, status: 200, body: known };
+      response.writeHead(status, { 'content-type': type }).end(body);
+    });
   });
   server.listen(socketPath);
   await once(server, 'listening');
@@ -57,6 +69,14 @@ afterAll(async () => {
   server.close();
 });
 
+/** As the engine shows our running machine. */
+const OURS = JSON.stringify({
+  Id: ref.externalId,
+  Name: `/${machineName(stamp.contract)}`,
+  State: { Status: 'running', StartedAt: '2026-01-01T00:00:00.000Z' },
+  Config: { Labels: stampLabels(stamp) },
+});
+
 const json = fc.oneof(
   fc.jsonValue().map((value) => JSON.stringify(value)),
   fc
@@ -72,26 +92,31 @@ const json = fc.oneof(
   fc.string(),
 );
 
+const answers = fc.record({
+  status: fc.constantFrom(200, 201, 204, 304, 400, 404, 409, 418, 500, 503),
+  type: fc.constantFrom('application/json', 'text/plain', 'text/html'),
+  body: json,
+});
+
+function operation(): Operation {
+  return {
+    signal: AbortSignal.timeout(20_000),
+    log: silentLog,
+    id: stamp.operation,
+    attempt: 1,
+    outcomeUnknown: false,
+    handles: {},
+    remember: async () => {},
+  };
+}
+
 test('whatever an engine answers is a result or an error of the one kind, and never a reason to touch a machine', async () => {
-  const answers = fc.record({
-    status: fc.constantFrom(200, 201, 204, 304, 400, 404, 409, 418, 500, 503),
-    type: fc.constantFrom('application/json', 'text/plain', 'text/html'),
-    body: json,
-  });
   await fc.assert(
     fc.asyncProperty(answers, async (given) => {
       answer = given.status === 204 || given.status === 304 ? { ...given, body: '' } : given;
       asked.length = 0;
-      const signal = AbortSignal.timeout(20_000);
-      const ctx = { signal, log: silentLog };
-      const op: Operation = {
-        ...ctx,
-        id: stamp.operation,
-        attempt: 1,
-        outcomeUnknown: false,
-        handles: {},
-        remember: async () => {},
-      };
+      const op = operation();
+      const ctx = op;
       const calls = [
         () => provisioner.list?.(ctx),
         () => provisioner.inventory(ctx),
@@ -109,6 +134,39 @@ test('whatever an engine answers is a result or an error of the one kind, and ne
       expect(asked.filter((line) => line.startsWith('DELETE /') || /POST .*\/(stop|kill|restart)/.test(line))).toEqual(
         [],
       );
+    }),
+    { numRuns: 60 },
+  );
+}, 120_000);
+
+test('whatever an engine answers about the inside of our machine, nothing is taken for done', async () => {
+  const order: MachineOrder = {
+    ...sampleOrder(stamp.agent),
+    stamp,
+    name: machineName(stamp.contract),
+    postProvisionScript: 'echo hello',
+  };
+  const archive = Buffer.from(tar([{ path: 'exit', mode: 0o600, content: 'well done' }])).toString('latin1');
+  const inside = fc.oneof(
+    json,
+    fc.constant(archive),
+    fc.constant(JSON.stringify({ Id: 'd'.repeat(64), Running: false, ExitCode: null })),
+    fc.constant(JSON.stringify({ message: 'Could not find the file /x in container y' })),
+  );
+  machine = OURS;
+  await fc.assert(
+    fc.asyncProperty(answers, inside, async (given, body) => {
+      answer = given.status === 204 || given.status === 304 ? { ...given, body: '' } : { ...given, body };
+      const calls = [
+        provisioner.setKeys?.(ref, ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA'], operation()),
+        provisioner.setPassword?.(ref, new Secret('planted-Secret'), operation()),
+        provisioner.create(order, operation()),
+      ];
+      for (const result of await Promise.allSettled(calls.map(async (call) => call))) {
+        if (result.status === 'fulfilled') throw new Error('taken for done');
+        expect(isProvisionerError(result.reason), String(result.reason)).toBe(true);
+        expect(`${result.reason} ${JSON.stringify(result.reason)}`).not.toContain('planted');
+      }
     }),
     { numRuns: 60 },
   );

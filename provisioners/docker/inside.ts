@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { type Clock, ProvisionerError, sleep, systemClock } from '../../src/provisioner/index.ts';
 import type { EngineClient } from './client.ts';
 import { firstEntry, type ReadEntry } from './tar.ts';
@@ -114,24 +115,30 @@ export class Inside {
   }
 
   /** The engine's word on the end, asked for as long as there is none; the conversation's end is only a hint to ask at once. */
-  async #exit(exec: string, ended: Promise<unknown>, command: InsideCommand, signal: AbortSignal): Promise<number> {
-    const { doing } = command;
+  async #exit(exec: string, ended: Promise<unknown>, { doing }: InsideCommand, signal: AbortSignal): Promise<number> {
     for (;;) {
       const error = await Promise.race([ended, this.#pause(LOOK_EVERY_MS, signal)]);
-      if (signal.aborted) {
-        const why = `Asked Docker to ${doing}, and did not see the end of it`;
-        throw new ProvisionerError('unknown-outcome', why, { cause: signal.reason });
-      }
-      const path = `/exec/${exec}/json`;
-      const answer = await this.#client.call({ doing, method: 'GET', path, answer: wire.inspectedExec, signal });
-      if (!answer.ok) throw new Error('unreachable: a call that expects no refusal throws it');
-      const { Running, ExitCode } = answer.value;
-      if (!Running && typeof ExitCode === 'number') return ExitCode;
+      const state = await this.#look(exec, doing, signal);
+      if (!state.Running && typeof state.ExitCode === 'number') return state.ExitCode;
       // It was not started, or whether it was is not known.
-      if (!Running && error !== undefined) throw error;
-      // A conversation that is over does not wake us any more.
+      if (!state.Running && error !== undefined)
+        throw error instanceof Error ? error : new Error('the conversation broke off', { cause: error });
+      // A conversation that is over does not make us wait any more.
       await this.#pause(LOOK_EVERY_MS, signal);
     }
+  }
+
+  async #look(exec: string, doing: string, signal: AbortSignal): Promise<z.infer<typeof wire.inspectedExec>> {
+    try {
+      const path = `/exec/${exec}/json`;
+      const answer = await this.#client.call({ doing, method: 'GET', path, answer: wire.inspectedExec, signal });
+      if (answer.ok) return answer.value;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      const why = `Asked Docker to ${doing}, and did not see the end of it`;
+      throw new ProvisionerError('unknown-outcome', why, { cause: signal.reason });
+    }
+    throw new Error('unreachable: a call that expects no refusal throws it');
   }
 
   async #pause(ms: number, signal: AbortSignal): Promise<undefined> {

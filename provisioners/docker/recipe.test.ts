@@ -99,7 +99,7 @@ describe.skipIf(noEngine)(`post-provision scripts${whySkipped}`, () => {
     const op = { ...operation(order.stamp), log };
     const error = await target.provisioner.create(order, op).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ kind: 'permanent', publicText: 'The post-provision script failed (exit 7).' });
-    expect(`${error} ${JSON.stringify(error)}`).not.toContain('planted');
+    expect(`${String(error)} ${JSON.stringify(error)}`).not.toContain('planted');
     expect(JSON.stringify(said)).toContain('planted-secret');
     // The agent removes it; another try must not make it look well.
     await expect(target.provisioner.create(order, again(op))).rejects.toMatchObject({ kind: 'permanent' });

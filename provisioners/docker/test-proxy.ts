@@ -54,7 +54,10 @@ export async function startEngineProxy(socketPath: string, engineSocket: string)
       for (const { wake } of waiting.filter(({ call }) => call.test(line))) wake();
       pass(incoming, outgoing, engineSocket, takeRule(line));
     });
+    const conversations = new Set<Duplex>();
     server.on('upgrade', (incoming, socket, first) => {
+      conversations.add(socket);
+      socket.on('close', () => conversations.delete(socket));
       const line = `${incoming.method} ${incoming.url}`;
       calls.push(line);
       for (const { wake } of waiting.filter(({ call }) => call.test(line))) wake();
@@ -65,6 +68,8 @@ export async function startEngineProxy(socketPath: string, engineSocket: string)
     return async () => {
       server.close();
       server.closeAllConnections();
+      // Those that were taken over are not among the server's own any more.
+      for (const socket of conversations) socket.destroy();
       await once(server, 'close');
     };
   };

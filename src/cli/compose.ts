@@ -1,4 +1,3 @@
-import { builtinPlugins } from '../../provisioners/index.ts';
 import { Agent, type AgentDeps, statusDocument, type TargetDeps } from '../agent/index.ts';
 import type { Config } from '../config/types.ts';
 import { systemGuest } from '../guest/index.ts';
@@ -23,6 +22,7 @@ import { EXIT, type ExitCode } from './exit.ts';
 import { guardedVault } from './guarded-vault.ts';
 import { ledgerDirectory, socketPath } from './places.ts';
 import { readAgentKey } from './platform.ts';
+import { pluginsOf } from './plugins/registry.ts';
 
 export interface RunOptions {
   readonly log: Log;
@@ -114,7 +114,7 @@ async function serve(agent: Agent, { log, signal, env }: RunOptions): Promise<vo
 async function openTargets(config: Config, agent: AgentId, log: Log): Promise<TargetDeps[]> {
   const opened: TargetDeps[] = [];
   for (const { name, type, settings } of config.targets) {
-    const plugin = builtinPlugins.get(type);
+    const plugin = pluginsOf(config).get(type);
     if (plugin === undefined)
       throw new Error(`target ${name}: the provisioner type ${type} is not part of this version`);
     const provisioner = await plugin.open(settings, {
@@ -124,7 +124,7 @@ async function openTargets(config: Config, agent: AgentId, log: Log): Promise<Ta
       random: systemRandom,
       log: log.child({ target: name }),
     });
-    opened.push({ name: name as TargetName, type, provisioner });
+    opened.push({ name: name as TargetName, type: plugin.type, provisioner });
   }
   return opened;
 }

@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import type { z } from 'zod';
 import { withEnvironment } from '../provisioner/settings.ts';
 import { type Document, parseDocument, readConfigFile } from './document.ts';
@@ -8,7 +9,7 @@ import { type Plugins, TABLES } from './reference.ts';
 import { createReport, type Report } from './report.ts';
 import type { agentTable, apiTable, gatewayTable, pollingTable } from './schema.ts';
 import { isTable, type Table } from './tables.ts';
-import { type Provisioners, type ReadTarget, readTargets } from './targets.ts';
+import { type Provisioners, type ReadTarget, readTargets, thirdPartyTypes } from './targets.ts';
 import { type AgentConfig, type Config, ConfigError, type GatewayConfig } from './types.ts';
 import { warnAboutFile, warnAboutValues } from './warnings.ts';
 
@@ -17,6 +18,8 @@ export interface LoadOptions {
   readonly plugins: Plugins;
   /** Those of which it only knows the settings: their keys are understood, and a target of theirs is refused. */
   readonly planned?: Plugins;
+  /** Third-party plugins that the file names and that could not be loaded, and why. */
+  readonly refused?: ReadonlyMap<string, string>;
   /** For STATE_DIRECTORY and CREDENTIALS_DIRECTORY; the process's own when left out. */
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -45,6 +48,32 @@ export function inspectConfig(file: string, options: LoadOptions): ConfigDetails
   return parseDetails(text, file, options, { mode, plannedIs: 'warning' });
 }
 
+export const DEFAULT_PLUGINS_DIR = '/usr/local/lib/dc-agent/plugins';
+
+/** Third-party plugins that have to be loaded before the file that names them can be. */
+export interface NamedPlugins {
+  readonly types: readonly string[];
+  /** Where packages are looked for. */
+  readonly directory: string;
+}
+
+/** None where the file cannot be read: why not is for `loadConfig` to say. */
+export function namedPlugins(file: string): NamedPlugins {
+  let document: Document;
+  try {
+    document = parseDocument(readConfigFile(file).text, file);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { types: [], directory: DEFAULT_PLUGINS_DIR };
+  }
+  const { content, locator } = document;
+  const own = isTable(content.agent) ? content.agent.plugins_dir : undefined;
+  return {
+    types: thirdPartyTypes(content, createReport(file, locator)),
+    directory: typeof own === 'string' && isAbsolute(own) ? own : DEFAULT_PLUGINS_DIR,
+  };
+}
+
 interface Reading {
   /** Of the file, where there is one. */
   readonly mode?: number;
@@ -54,8 +83,8 @@ interface Reading {
 function parseDetails(text: string, file: string, options: LoadOptions, { mode, plannedIs }: Reading): ConfigDetails {
   const document = parseDocument(text, file);
   const report = createReport(file, document.locator);
-  const { plugins, planned = new Map(), env = process.env } = options;
-  const provisioners = { plugins, planned, plannedIs };
+  const { plugins, planned = new Map(), refused = new Map(), env = process.env } = options;
+  const provisioners = { plugins, planned, plannedIs, refused };
   const read = withEnvironment(env, () => readTables(document.content, provisioners, report));
   if (report.problems.length === 0) {
     warnAboutValues(document.content, report);

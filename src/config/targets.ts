@@ -17,6 +17,8 @@ export interface Provisioners {
   readonly planned: Plugins;
   /** What a target of a planned one is. */
   readonly plannedIs: 'problem' | 'warning';
+  /** Third-party ones that could not be loaded, and why. */
+  readonly refused: ReadonlyMap<string, string>;
 }
 
 /**
@@ -39,13 +41,23 @@ export function readTargets(
   for (const entry of entries) if (entry.named) claimName(entry, names, report);
   const targets: ReadTarget[] = [];
   for (const entry of entries) {
-    const type = readType(entry, provisioners, report);
+    const type = entry.named ? readType(entry, provisioners, report) : readOwnType(entry, provisioners, report);
     if (type === undefined) continue;
     const name = entry.named ? String(entry.table.name) : inventName(entry, type, names, report);
     const settings = readSettings(entry, type, known, report, unused);
     if (settings !== undefined) targets.push({ name, type, isDefault: targets.length === 0, ...settings });
   }
   return targets;
+}
+
+/** A type that names a package or a file instead of a built-in provisioner. */
+function isThirdParty(type: unknown): type is string {
+  return typeof type === 'string' && /^(npm|file):/.test(type);
+}
+
+/** The third-party plugins that a file names. What is wrong with the rest of it is not looked at. */
+export function thirdPartyTypes(document: Table, report: Report): string[] {
+  return findEntries(document, report).flatMap(({ table: { type } }) => (isThirdParty(type) ? [type] : []));
 }
 
 /** The names in use, each with the last number that was put behind it to make another. */
@@ -84,8 +96,16 @@ function claimName({ table, path }: Entry, names: Names, report: Report): void {
   }
 }
 
+/** The reference agent's notation invents a target's name from its type, and a path is no name. */
+function readOwnType(entry: Entry, provisioners: Provisioners, report: Report): string | undefined {
+  if (!isThirdParty(entry.table.type)) return readType(entry, provisioners, report);
+  const expected = '[[targets]] with name and type for a third-party plugin';
+  report.problem([...entry.path, 'type'], 'cannot be used here', { expected });
+  return undefined;
+}
+
 function readType({ table, path }: Entry, provisioners: Provisioners, report: Report): string | undefined {
-  const { plugins, planned, plannedIs } = provisioners;
+  const { plugins, planned, plannedIs, refused } = provisioners;
   const { type } = table;
   const at = [...path, 'type'];
   const expected = `one of ${[...plugins.keys()].join(', ')}`;
@@ -95,6 +115,8 @@ function readType({ table, path }: Entry, provisioners: Provisioners, report: Re
     report.problem(at, 'is not a text', { expected });
   } else if (plugins.has(type)) {
     return type;
+  } else if (isThirdParty(type)) {
+    report.problem(at, refused.get(type) ?? 'names a plugin, which this command does not load');
   } else if (!planned.has(type) && !REFERENCE_TYPES.includes(type)) {
     const meant = closest(type, [...plugins.keys(), ...planned.keys()]);
     const suggestion = meant === undefined ? undefined : `did you mean ${meant}?`;
@@ -103,11 +125,11 @@ function readType({ table, path }: Entry, provisioners: Provisioners, report: Re
     report.warn(
       'planned-provisioner',
       at,
-      `this version has no provisioner ${type} yet: dc-agent run refuses the file`,
+      `this version has no provisioner ${String(type)} yet: dc-agent run refuses the file`,
     );
     return type;
   } else {
-    report.problem(at, `this version has no provisioner ${type} yet`, { expected });
+    report.problem(at, `this version has no provisioner ${String(type)} yet`, { expected });
   }
   return undefined;
 }

@@ -54,7 +54,7 @@ export interface AgentConfig {
 /** One configured backend. */
 export interface TargetConfig {
   readonly name: string;
-  /** The provisioner's type. */
+  /** The provisioner's type, or `npm:…` or `file:…` for a third-party plugin. */
   readonly type: string;
   /** What the plugin's own schema made of its table. */
   readonly settings: unknown;
@@ -88,7 +88,7 @@ export interface ConfigWarning extends Place {
   readonly message: string;
 }
 
-/** No part of it ever holds a value from the file. */
+/** No part of it ever holds a value from the file, except where a plugin is that is not loaded. */
 export interface ConfigProblem extends Place {
   /** Dotted, as in `targets[0].docker.network`; empty for the file as a whole. */
   readonly path: string;

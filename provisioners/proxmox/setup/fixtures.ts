@@ -14,6 +14,7 @@ import { type Image, type PinnedImage } from './images.ts';
 import type { Journal, Made } from './made.ts';
 import { planSetup, type SetupOrder, type SetupPlan } from './plan.ts';
 import { surveyCluster, surveyDetails, surveyNode } from './survey.ts';
+import type { UndoWork } from './undo.ts';
 import type { Step, Work } from './work.ts';
 
 const SUM = 'ab'.repeat(32);
@@ -105,11 +106,12 @@ export class BareGround {
     return new AbortController().signal;
   }
 
-  get work(): Work {
+  get work(): Work & UndoWork {
     return {
       pve: this.pve,
       clock: this.clock,
       signal: this.signal,
+      age: 'older',
       say: (text) => void this.said.push(text),
       keepToken: async (token) => {
         this.token = token;
@@ -148,7 +150,6 @@ export class BareGround {
       pve,
       cluster,
       {
-        node,
         user: names.user,
         newTemplates: images.length,
         ...template,

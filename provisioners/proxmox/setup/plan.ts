@@ -81,7 +81,7 @@ async function planTemplates(order: SetupOrder): Promise<{ steps: Step[]; all: R
     }
     const vmid = free.shift();
     if (vmid === undefined) throw new Error('fewer VMIDs were looked for than there are images');
-    const name = templateName(image, choices.node, cluster.guests);
+    const name = templateName(image, choices.node, cluster.guests, details);
     steps.push(...buildTemplate(templateOrder(order, await order.pin(image), { vmid, name })));
     all.push({ vmid, name });
   }

@@ -28,9 +28,16 @@ export function findReusable(
 }
 
 /** The name of a new template. Offerings ask for templates by name, so on another node the same name would be another answer. */
-export function templateName(image: Image, node: string, guests: readonly PveVmRow[]): string {
+export function templateName(
+  image: Image,
+  node: string,
+  guests: readonly PveVmRow[],
+  { templates }: Pick<Details, 'templates'>,
+): string {
   const plain = image.id.toLowerCase().replaceAll(/[^a-z0-9.-]+/g, '-');
-  return guests.some(({ name }) => name === plain) ? `${plain}-${node}` : plain;
+  // The list of guests shows the name of a fresh one late.
+  const taken = [...guests.map(({ name }) => name), ...templates.map(({ config }) => config['name'])];
+  return taken.includes(plain) ? `${plain}-${node}` : plain;
 }
 
 function nameIn({ vmid, name }: PveVmRow, configured: string | undefined): string {

@@ -28,7 +28,7 @@ export interface NodeSurvey {
 export interface Details {
   /** Of the agent's user; empty when there is no such user. */
   readonly tokens: readonly PveToken[];
-  /** Templates of ours on the node, and the operator's own where one was named. */
+  /** Templates of ours on all nodes, and the operator's own where one was named. */
   readonly templates: readonly { readonly row: PveVmRow; readonly config: VmConfig }[];
   /** VMIDs for templates. Nothing reserves them. */
   readonly freeVmids: readonly number[];
@@ -55,7 +55,6 @@ export async function surveyNode(pve: Pve, node: string, signal: AbortSignal): P
 }
 
 export interface DetailsWanted {
-  readonly node: string;
   readonly user: string;
   /** The operator's own template. */
   readonly template?: number;
@@ -70,11 +69,9 @@ export async function surveyDetails(
   wanted: DetailsWanted,
   signal: AbortSignal,
 ): Promise<Details> {
-  const { node, user, template, imageStorage, snippetStorage } = wanted;
+  const { user, template, imageStorage, snippetStorage } = wanted;
   // The list of guests lags: a fresh template may not be marked as one yet, so its tag is enough for a look.
-  const rows = guests.filter(
-    (row) => row.vmid === template || (row.type === 'qemu' && row.node === node && hasTag(row.tags, TEMPLATE_TAG)),
-  );
+  const rows = guests.filter((row) => row.vmid === template || (row.type === 'qemu' && hasTag(row.tags, TEMPLATE_TAG)));
   const [tokens, templates, freeVmids] = await Promise.all([
     users.some(({ userid }) => userid === user) ? pve.access.tokens(user, signal) : [],
     Promise.all(rows.map(async (row) => ({ row, config: await pve.vms.config(row, 'pending', signal) }))),

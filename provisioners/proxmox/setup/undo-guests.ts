@@ -44,7 +44,11 @@ async function takeBackTemplate(thing: Extract<Made, { kind: 'template' }>, work
   if (config === undefined) {
     return (await pve.cluster.isIdFree(vmid, signal)) ? undefined : 'it is not on that node any more';
   }
-  if (readMark(config)?.setup !== thing.setup) return 'it is not the one that the setup made';
+  // Another guest under that VMID: ours was never made, or is gone.
+  if (readMark(config)?.setup !== thing.setup) return undefined;
+  const pool = (await pve.cluster.vms(signal)).rows.find((row) => row.vmid === vmid)?.pool;
+  const sharing = pool === undefined ? [] : await agentsOf(pool, work);
+  if (sharing.length > 0) return `other agents may sell it: ${sharing.join(', ')}`;
   const task = {
     doing: `remove template ${vmid}`,
     node,
@@ -116,8 +120,17 @@ async function takeBackPool(pool: string, work: UndoWork): Promise<Stays> {
     vmid === undefined ? `${type} ${storage ?? ''}` : `VM ${vmid}`,
   );
   if (names.length > 0) return `it is not empty: ${names.join(', ')}`;
+  const sharing = await agentsOf(pool, work);
+  if (sharing.length > 0) return `other agents use it: ${sharing.join(', ')}`;
   await insist(work, ['missing'], () => pve.pools.remove(pool, signal));
   return undefined;
+}
+
+/** Tokens that still have rights on the pool. The one of this setup has none any more: it was taken back before. */
+async function agentsOf(pool: string, { pve, signal, age }: UndoWork): Promise<string[]> {
+  if (age === 'just made') return [];
+  const acl = await pve.access.acl(signal);
+  return acl.filter((entry) => entry.path === `/pool/${pool}` && entry.type === 'token').map(({ ugid }) => ugid);
 }
 
 /** Ends, or waits for, what an earlier order still does. How it ended is seen by what is there afterwards. */

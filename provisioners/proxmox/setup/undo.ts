@@ -5,7 +5,10 @@ import { takeBackAccess } from './undo-access.ts';
 import { takeBackGuest } from './undo-guests.ts';
 import type { Work } from './work.ts';
 
-export type UndoWork = Pick<Work, 'pve' | 'clock' | 'signal' | 'say' | 'snippets'>;
+export interface UndoWork extends Pick<Work, 'pve' | 'clock' | 'signal' | 'say' | 'snippets'> {
+  /** Nobody can have come to use what was only just made; of what is older, other agents may. */
+  readonly age: 'just made' | 'older';
+}
 
 /** Absent = it is gone. Otherwise why it stays. */
 export type Stays = string | undefined;
@@ -21,13 +24,19 @@ export interface Kept {
  */
 export async function undo(things: readonly Made[], work: UndoWork, journal: Journal): Promise<Kept[]> {
   const kept: Kept[] = [];
-  for (const thing of things.toReversed()) {
+  // Rights go first: whoever has some afterwards is somebody else.
+  const latest = things.toReversed();
+  for (const thing of [...latest.filter(isAccess), ...latest.filter((one) => !isAccess(one))]) {
     const why = await takeBack(thing, work);
     if (why === undefined) await journal.drop(thing);
     else kept.push({ thing, why });
     work.say(why === undefined ? `removed: ${nameOf(thing)}` : `stays: ${nameOf(thing)}: ${why}`);
   }
   return kept;
+}
+
+function isAccess({ kind }: Made): boolean {
+  return ['role', 'privileges', 'user', 'token', 'right'].includes(kind);
 }
 
 async function takeBack(thing: Made, work: UndoWork): Promise<Stays> {

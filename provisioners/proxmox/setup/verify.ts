@@ -19,13 +19,14 @@ export async function verifyTarget(
       const failed = findings.filter(({ level }) => level === 'fail');
       const late = failed.length > 0 && failed.every(({ code }) => code === 'proxmox.template.missing');
       if (!late || look === LOOKS) return findings;
-      await sleep(clock, PAUSE_MS, signal);
+      await sleep(clock, Math.min(FIRST_PAUSE_MS * 2 ** (look - 1), LONGEST_PAUSE_MS), signal);
     }
   } finally {
     await target.close();
   }
 }
 
-/** pvestatd's round takes ten seconds. */
-const LOOKS = 8;
-const PAUSE_MS = 4_000;
+/** pvestatd's round takes ten seconds; half a minute is waited for it. */
+const LOOKS = 10;
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 5_000;

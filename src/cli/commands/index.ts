@@ -2,6 +2,7 @@ import type { Command } from '../command.ts';
 import { adoptCommand } from './adopt.ts';
 import { approveCommand } from './approve.ts';
 import { configCheckCommand, configExplainCommand, configSchemaCommand } from './config.ts';
+import { conformanceCommand } from './conformance.ts';
 import { devDemoCommand, devPlatformCommand, devProxmoxCommand, devSandboxCommand } from './dev.ts';
 import { doctorCommand } from './doctor.ts';
 import { drainCommand, resumeCommand } from './drain.ts';
@@ -36,6 +37,7 @@ export const allCommands: readonly Command[] = [
   configSchemaCommand,
   doctorCommand,
   testProvisionCommand,
+  conformanceCommand,
   runCommand,
   statusCommand,
   explainCommand,

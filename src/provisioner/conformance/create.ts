@@ -90,6 +90,8 @@ export const createRules: readonly Rule[] = [
         const cancel = new AbortController();
         const op = operation(order.stamp, { signal: cancel.signal });
         const ending = settled(bench.provisioner.create(order, op));
+        // Awaited at the end; until then it may fail without ending the process.
+        ending.catch(() => {});
         await turns(steps);
         cancel.abort(new Error('cancelled by the test'));
         await bench.provisioner.create(order, again(op));

@@ -7,8 +7,8 @@ import type { Io } from '../../io.ts';
 import { type Registration, register } from '../register.ts';
 import { type PreparedFile, prepareFile } from '../store.ts';
 import { changeCluster } from './change.ts';
-import { configText, parseTarget, setupPlanOf, targetSettings } from './configure.ts';
 import type { Settings } from './config-text.ts';
+import { configText, parseTarget, setupPlanOf, targetSettings } from './configure.ts';
 import { snippetFolder } from './host.ts';
 import type { Ready, SetupDeps } from './run.ts';
 import { dropSecret, keepSecret, secretFileOf } from './secret.ts';
@@ -34,7 +34,8 @@ export async function carryOut(ready: Ready, io: Io, { host }: SetupDeps): Promi
         io,
         snippets: place === 'the host' ? snippetFolder(host) : undefined,
         keepToken: ({ secret }) => keepSecret(secretFile, secret, record),
-        forgetToken: () => dropSecret(secretFile),
+        // An earlier configuration goes on naming the file: without it the whole of it would be invalid.
+        forgetToken: async () => (present?.target === undefined ? dropSecret(secretFile) : undefined),
       },
       () => verify(parseTarget(draft, options, io), ready, io),
     );
@@ -47,7 +48,12 @@ export async function carryOut(ready: Ready, io: Io, { host }: SetupDeps): Promi
 
 const STAND_IN = '0'.repeat(64);
 
-function textFor({ options, present, standing }: Ready, settings: Settings, providerPubkey: string, poolId?: string): string {
+function textFor(
+  { options, present, standing }: Ready,
+  settings: Settings,
+  providerPubkey: string,
+  poolId?: string,
+): string {
   const identity = { providerPubkey, keyFile: standing.keyFile, ...(poolId === undefined ? {} : { poolId }) };
   return configText(options, settings, identity, present) ?? present?.text ?? '';
 }
@@ -77,7 +83,8 @@ async function registerNow({ options, standing, record }: Ready, settings: Setti
     return await register(setupPlanOf(options, settings), standing.key, standing.link);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    const stays = 'What was made on the cluster stays, and the next attempt takes it over: the same command, quickly done.';
+    const stays =
+      'What was made on the cluster stays, and the next attempt takes it over: the same command, quickly done.';
     const noted = record.journal.made.length > 0 ? [`${stays} Or take it back: dc-agent setup proxmox --undo`] : [];
     throw new Failure({ ...error.parts, details: [...(error.parts.details ?? []), ...noted] });
   }
@@ -112,7 +119,9 @@ async function writeConfig(
 
 function report({ present }: Ready, registration: Registration | undefined, io: Io): void {
   if (registration === undefined) {
-    return io.out(`This host is registered already with provider ${present?.config.api.providerPubkey ?? ''}; no token was used.`);
+    return io.out(
+      `This host is registered already with provider ${present?.config.api.providerPubkey ?? ''}; no token was used.`,
+    );
   }
   const { poolName, poolId, poolLocation, provisionerType, providerPubkey } = registration;
   const pool = [poolName, poolId, poolLocation].filter((part) => part !== undefined && part !== '').join(', ');

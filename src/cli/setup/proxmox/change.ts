@@ -27,7 +27,11 @@ export interface Changing {
  * Does the steps, then `after`: whatever of it fails or is interrupted, what these steps made is taken back before the failure is told.
  * What an earlier setup made stays.
  */
-export async function changeCluster<T>(steps: readonly Step[], changing: Changing, after: () => Promise<T>): Promise<T> {
+export async function changeCluster<T>(
+  steps: readonly Step[],
+  changing: Changing,
+  after: () => Promise<T>,
+): Promise<T> {
   const { connection, record, snippets, io } = changing;
   const before = new Set(record.journal.made);
   const work = {
@@ -55,7 +59,8 @@ async function takeBack(made: SetupRecord['journal']['made'], changing: Changing
   io.err('Taking back what was made:');
   const signal = AbortSignal.timeout(UNDO_MS);
   const say = (text: string): void => io.err(`      ${text}`);
-  const work = { pve: connection.pve, clock: systemClock, signal, say, ...(snippets ? { snippets } : {}) };
+  const age = 'just made' as const;
+  const work = { pve: connection.pve, clock: systemClock, signal, say, age, ...(snippets ? { snippets } : {}) };
   try {
     const kept = await undo(made, work, record.journal);
     showKept(kept, io);
@@ -82,6 +87,8 @@ async function withdrawn(cause: unknown, rest: Kept[] | Error, record: SetupReco
         : `Some of what was made is still there; ${record.file} says what. The setup token is not spent.`,
     ],
     next: parts.next ?? 'Put it right, then run the same command again.',
-    ...(clean || parts.command !== undefined ? {} : { next: 'Take back the rest with:', command: 'dc-agent setup proxmox --undo' }),
+    ...(clean || parts.command !== undefined
+      ? {}
+      : { next: 'Take back the rest with:', command: 'dc-agent setup proxmox --undo' }),
   });
 }

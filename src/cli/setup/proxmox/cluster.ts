@@ -77,7 +77,6 @@ export async function planCluster(
     pve,
     cluster,
     {
-      node,
       user,
       newTemplates: template === undefined ? images.length : 0,
       ...(template === undefined ? {} : { template }),

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { parse, stringify } from 'smol-toml';
+import { parse, stringify, TomlError } from 'smol-toml';
 import { parseDocument } from '../../../config/document.ts';
 import { isTable, type Table } from '../../../config/tables.ts';
 import type { SettingValue } from '../plan.ts';
@@ -54,7 +54,7 @@ function means(text: string, expected: Table): boolean {
   try {
     return isDeepStrictEqual(plain(parse(text)), plain(expected));
   } catch (error) {
-    if (error instanceof Error && error.name === 'TomlError') return false;
+    if (error instanceof TomlError) return false;
     throw error;
   }
 }

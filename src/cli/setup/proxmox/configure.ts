@@ -22,7 +22,10 @@ export interface TargetParts {
 }
 
 /** The settings of the target, as the configuration has them. What the operator gave with --set comes last. */
-export function targetSettings({ options, apiUrl, tokenId, trust, plan }: TargetParts, present: Present | undefined): Settings {
+export function targetSettings(
+  { options, apiUrl, tokenId, trust, plan }: TargetParts,
+  present: Present | undefined,
+): Settings {
   const { choices, templates } = plan;
   const [first] = templates;
   const { agent, address } = choices;

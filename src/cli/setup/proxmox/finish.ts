@@ -6,22 +6,23 @@ import { installService, removeService } from '../../handlers/setup-service.ts';
 import type { Io } from '../../io.ts';
 import type { SetupHost } from './host.ts';
 import type { ProxmoxOptions } from './options.ts';
+import type { SetupRecord } from './record.ts';
 
 /** What comes after the configuration is written, and its undoing. */
 export interface Finish {
   /** Resolves with the exit code of the whole setup. */
-  done(options: ProxmoxOptions, io: Io): Promise<ExitCode>;
+  done(options: ProxmoxOptions, record: SetupRecord, io: Io): Promise<ExitCode>;
   undone(io: Io): Promise<void>;
 }
 
 /** The systemd service, where there is a systemd and root asks; then doctor, with a test machine when it was asked for. */
-export function finishOn(host: SetupHost, note: (service: true) => Promise<void>): Finish {
-  void note;
+export function finishOn(host: SetupHost): Finish {
   return {
-    async done(options, io) {
-      const { output: config, service, testProvision } = options;
-      if (service && (await canHaveService(host))) await installService({ config }, io);
-      else io.out(`No service was made. To run the agent: dc-agent --config ${config} run`);
+    async done({ output: config, service, testProvision }, record, io) {
+      if (service && (await canHaveService(host))) {
+        await record.note({ service: true });
+        await installService({ config }, io);
+      } else io.out(`No service was made. To run the agent: dc-agent --config ${config} run`);
       io.out('');
       return doctor({ config, operands: [], options: { testProvision } }, io);
     },

@@ -4,8 +4,8 @@ import { EXIT, type ExitCode } from '../../exit.ts';
 import { Failure } from '../../failure.ts';
 import type { Io } from '../../io.ts';
 import type { Asker } from './ask.ts';
-import { type ClusterPlan, planCluster } from './cluster.ts';
 import { carryOut } from './carry-out.ts';
+import { type ClusterPlan, planCluster } from './cluster.ts';
 import type { Finish } from './finish.ts';
 import { isProxmoxHost, type SetupHost } from './host.ts';
 import { checkLocation } from './location.ts';
@@ -26,6 +26,8 @@ export interface SetupDeps {
   /** Of this host, as `Europe/Berlin`. */
   readonly zone: string;
   readonly finish: Finish;
+  /** Where the API of this very host answers, when it is a node. */
+  readonly ownApi: string;
 }
 
 export type Place = 'the host' | 'elsewhere';
@@ -54,7 +56,7 @@ export async function setUp(given: ProxmoxOptions, io: Io, deps: SetupDeps): Pro
   const present = await readPresent(given.output, given.target, io);
   const options = await completed(given, place, present, io, deps);
   await askAboutLocation(options, io, deps);
-  const apiUrl = options.apiUrl ?? present?.target?.api_url ?? 'https://127.0.0.1:8006';
+  const apiUrl = options.apiUrl ?? present?.target?.api_url ?? deps.ownApi;
   const record = await openRecord(recordFile(options.output, options.target), apiUrl);
   const standing = options.dryRun ? undefined : await settleStanding(options, present);
   try {
@@ -64,9 +66,14 @@ export async function setUp(given: ProxmoxOptions, io: Io, deps: SetupDeps): Pro
       const connection = await connect(apiUrl, trust.trust, login.who, systemClock, io.signal);
       try {
         const key = standing?.key.publicKey ?? (await keyForShow(options, present));
-        const name = tokenName(host.name, key);
+        const name = tokenName(host.name, key, options.target);
         const token = { name, id: `${options.user}!${name}` };
-        const secret = await findWorkingSecret({ url: apiUrl, trust: trust.trust, id: token.id }, present?.target, record, io.signal);
+        const secret = await findWorkingSecret(
+          { url: apiUrl, trust: trust.trust, id: token.id },
+          present?.target,
+          record,
+          io.signal,
+        );
         const plan = await planCluster(
           connection,
           {
@@ -100,7 +107,7 @@ export async function setUp(given: ProxmoxOptions, io: Io, deps: SetupDeps): Pro
   } finally {
     await standing?.link.close();
   }
-  return deps.finish.done(options, io);
+  return deps.finish.done(options, record, io);
 }
 
 /** Asks for what is missing, and where nobody can be asked says all of it at once. */
@@ -117,7 +124,9 @@ async function completed(
   if (ask === undefined) {
     const needsLogin = (place === 'elsewhere' || dryRun) && !isLoginGiven(options, io);
     const missing = [
-      ...(needsUrl ? ['--api-url <url>: where the Proxmox VE API answers (this is no Proxmox host, or you are not root)'] : []),
+      ...(needsUrl
+        ? ['--api-url <url>: where the Proxmox VE API answers (this is no Proxmox host, or you are not root)']
+        : []),
       ...(needsLogin ? [`${LOGIN_OPTIONS}: who sets the cluster up`] : []),
       ...(needsToken ? ['--token <token>: the setup token of the pool’s page; - reads it from standard input'] : []),
       ...(options.yes || dryRun ? [] : ['--yes: begin without asking']),
@@ -125,7 +134,9 @@ async function completed(
     if (missing.length > 0) throw usage('there is no terminal to ask at, and these options are missing', missing);
     return options;
   }
-  const apiUrl = needsUrl ? await ask.text('Address of the Proxmox VE API, such as https://pve.example.org:8006') : undefined;
+  const apiUrl = needsUrl
+    ? await ask.text('Address of the Proxmox VE API, such as https://pve.example.org:8006')
+    : undefined;
   const asked = needsToken ? await ask.secret('Setup token of the pool’s page') : undefined;
   return {
     ...options,
@@ -134,7 +145,11 @@ async function completed(
   };
 }
 
-async function askAboutLocation({ token, location, yes }: ProxmoxOptions, io: Io, { ask, zone }: SetupDeps): Promise<void> {
+async function askAboutLocation(
+  { token, location, yes }: ProxmoxOptions,
+  io: Io,
+  { ask, zone }: SetupDeps,
+): Promise<void> {
   const { doubt, pool } = checkLocation(token, location, zone);
   if (doubt === undefined) return;
   if (ask !== undefined && !yes) {

@@ -18,6 +18,9 @@ export function showPlan(url: string, plan: ClusterPlan, pool: string | undefine
       : []),
     ...(pool === undefined ? [] : [['location', `the pool is in ${pool}`] satisfies [string, string]]),
   ];
+  if (plan.privileges.includes('VM.Monitor')) {
+    io.err('warning: before version 9 who may ask a machine for its address may also run programs in it (VM.Monitor).');
+  }
   for (const [name, value] of rows) io.err(`  ${name.padEnd(12)} ${value}`);
   if (steps.length === 0) return io.err('Everything on the cluster is as it should be.');
   io.err(`${steps.length} steps on the cluster:`);

@@ -1,0 +1,101 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildImage, lookUp, noEngine, whySkipped } from '../../provisioners/docker/test-engine.ts';
+import { machineName } from '../../src/ports/ids.ts';
+import { type DockerBackend, dockerBackend } from './ground/docker.ts';
+import { login, loginWithPassword, makeKey } from './ground/login.ts';
+import type { Stall } from './ground/market.ts';
+import { expectOrder } from './ground/order.ts';
+import { openWorld, type World } from './ground/world.ts';
+
+/** What a tenant does who wants to log in by password: the image takes keys only. */
+const LET_PASSWORDS_IN = `
+  printf 'PermitRootLogin yes\\nPasswordAuthentication yes\\n' | cat - /etc/ssh/sshd_config >/etc/ssh/new
+  mv /etc/ssh/new /etc/ssh/sshd_config
+  kill -HUP "$(ps -o pid,args | awk '/[l]istener/ { print $1; exit }')"`;
+
+describe.skipIf(noEngine)(`a tenant of a container asks for new access${whySkipped}`, () => {
+  let world: World<DockerBackend>;
+  let stall: Stall;
+
+  beforeAll(async () => {
+    await buildImage();
+    world = await openWorld(dockerBackend, 100_000);
+    stall = world.market.stall('docker');
+  }, 300_000);
+  afterAll(() => world?.close());
+
+  test('a new key replaces the old one, and a new password works and is nowhere on the host', async () => {
+    const { market, pulse } = world;
+    market.core.quirks.passwordResetListFails = false;
+    const sent: string[] = [];
+    market.core.onExchange(({ request }) => {
+      if (request.path.endsWith('/password')) sent.push(JSON.parse(request.body).newPassword);
+    });
+    const host = await world.host(stall);
+    const lease = market.rent(stall.offering);
+    host.run();
+    await expectOrder(world, [lease]);
+    const door = market.details(lease.contract);
+    if (door === undefined) throw new Error('handed over without details');
+    const greeting = `${machineName(lease.contract)}\n`;
+    await login(door, lease.privateKey, LET_PASSWORDS_IN);
+
+    const fresh = makeKey('tenant@new-laptop');
+    market.core.admin.rotateKey(lease.contract, fresh.publicKey);
+    market.core.admin.resetPassword(lease.contract);
+    const row = market.row(lease.contract);
+    await pulse.until(
+      'both requests to be served',
+      () => row.rotationKey === undefined && row.resetRequestedAt === undefined,
+      () => host.lately,
+    );
+
+    expect(await login(door, fresh.privateKey, 'hostname')).toBe(greeting);
+    await expect(login(door, lease.privateKey, 'hostname')).rejects.toThrow(/authentication/i);
+    const [password] = sent;
+    if (password === undefined) throw new Error('no password was sent');
+    expect(await loginWithPassword(door, password, 'hostname')).toBe(greeting);
+    await expect(loginWithPassword(door, `${password}x`, 'hostname')).rejects.toThrow(/authentication/i);
+    expect(await filesBelow(host.stateDir)).not.toContain(password);
+    expect(host.said).not.toContain(password);
+    expect(JSON.stringify(await lookUp(door.externalId))).not.toContain(password);
+    // The machine is the one that was handed over: nothing was made anew for it.
+    expect((await world.backend.machines()).map(({ id }) => id)).toEqual([door.externalId]);
+    market.core.admin.cancel(lease.contract);
+    await expectOrder(world, [lease]);
+    expect(await host.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  test('an offering with a script is served, and one whose script fails is refunded and leaves nothing', async () => {
+    const { market } = world;
+    const { pool } = stall;
+    const sell = (post_provision_script: string) =>
+      market.core.admin.offering(market.provider, {
+        provisioner_type: 'docker',
+        agent_pool_id: pool.id,
+        post_provision_script,
+      });
+    const host = await world.host(stall);
+    const good = market.rent(sell('echo "$DC_CONTRACT_ID" >/root/contract'));
+    const bad = market.rent(sell('echo planted-output; exit 9'));
+    host.run();
+    await expectOrder(world, [good, bad]);
+    expect(market.row(good.contract).status).toBe('active');
+    expect(market.row(bad.contract).status).toBe('provisioningfailed');
+    const door = market.details(good.contract);
+    if (door === undefined) throw new Error('handed over without details');
+    expect(await login(door, good.privateKey, 'cat /root/contract')).toBe(`${good.contract}\n`);
+    expect(market.row(good.contract).details).toContain('The post-provision script ended well');
+    expect(market.row(bad.contract).failureReason).toBe('The post-provision script failed (exit 9).');
+    expect(await host.stop()).toEqual({ code: 0, signal: null });
+  });
+});
+
+/** The text of every file below a directory. */
+async function filesBelow(directory: string): Promise<string> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return (await Promise.all(files.map((file) => readFile(file, 'latin1')))).join('\n');
+}
