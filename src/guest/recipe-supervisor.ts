@@ -19,13 +19,14 @@ export const BEGUN = (place: string): string => `if [ -e ${place}/begun ]; then 
  */
 export function deliver(place: string, file: 'script' | 'supervise', bytes: number): string {
   const path = `${place}/${file}`;
+  // $$: two who hand it over at once do not write into one file.
   return [
     'umask 077',
     `mkdir -p ${place}`,
-    `cat >${path}.new`,
-    `[ "$(wc -c <${path}.new)" -eq ${bytes} ]`,
-    `chmod 700 ${path}.new`,
-    `mv ${path}.new ${path}`,
+    `cat >${path}.$$`,
+    `[ "$(wc -c <${path}.$$)" -eq ${bytes} ]`,
+    `chmod 700 ${path}.$$`,
+    `mv ${path}.$$ ${path}`,
   ].join(' && ');
 }
 
@@ -116,7 +117,7 @@ run() {
     sleep 1
     left=$((left - 1))
   done
-  rm -f script pipe code late
+  rm -f script script.* supervise.* pipe code late
   echo "end $code $word $(($(date +%s) - since))" >end.new
   mv end.new end
 }
