@@ -11,8 +11,8 @@ export const setupProxmoxCommand: Command = {
     'host, as root, it needs the setup token only; from elsewhere also an administrator’s login, which is used this once and kept ' +
     'nowhere. Without a terminal everything comes from options. When something fails, what was made is removed again and the setup ' +
     'token is not spent. Run it again at any time: it changes what is not as it should be. What it made is noted beside the ' +
-    'configuration, and --undo removes exactly that. docs/proxmox.md tells the whole way, the plugin’s README what the ' +
-    'agent may do and why.',
+    'configuration, and --undo removes exactly that. docs/proxmox.md tells the whole way, docs/proxmox-rights.md what ' +
+    'the agent may do and why.',
   options: [
     { flags: '--api-url <url>', description: 'the Proxmox VE API; on a Proxmox host https://127.0.0.1:8006' },
     { flags: '--login <user>', description: 'the administrator', default: 'root@pam' },
