@@ -40,7 +40,9 @@ export interface HetznerInput {
 }
 
 /** Everything that the contract has except what needs a hand inside the machine, and one thing more. */
-export type HetznerProvisioner = Required<Omit<Provisioner, 'setKeys' | 'setPassword' | 'adoptable' | 'adopt'>> & {
+export type HetznerProvisioner = Required<
+  Omit<Provisioner, 'setKeys' | 'setPassword' | 'runScript' | 'adoptable' | 'adopt'>
+> & {
   /** Present where the images are known to run the guest agent. The API chooses the password. */
   resetPassword?(ref: OwnedRef, op: Operation): Promise<{ readonly user: string; readonly password: Secret }>;
 };

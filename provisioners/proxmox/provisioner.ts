@@ -23,7 +23,7 @@ export function openProxmox(
   settings: ProxmoxSettings,
   deps: PluginDeps,
   transport = transportOf(settings, deps),
-): Required<Provisioner> {
+): Required<Omit<Provisioner, 'runScript'>> {
   const backend = createBackend(settings, deps, transport);
   return {
     capabilities: { readiness: 'ssh', healthCheck: true },

@@ -30,7 +30,7 @@ export interface SandboxInput {
 const MACHINE = 'machine';
 
 /** Nothing else makes machines in a sandbox, so there is nothing to adopt. */
-export type SandboxProvisioner = Required<Omit<Provisioner, 'adoptable' | 'adopt'>>;
+export type SandboxProvisioner = Required<Omit<Provisioner, 'runScript' | 'adoptable' | 'adopt'>>;
 
 /** The sandbox behind any transport: a socket, or the core itself under a virtual clock. */
 export function openSandbox({ transport, deps, settings, release }: SandboxInput): SandboxProvisioner {

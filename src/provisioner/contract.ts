@@ -53,6 +53,12 @@ export interface Provisioner {
   setKeys?(ref: OwnedRef, keys: readonly string[], op: Operation): Promise<void>;
   /** Sets the login user's password inside the machine; never by a command line. Repeatable with the same password. */
   setPassword?(ref: OwnedRef, password: Secret, op: Operation): Promise<{ readonly user: string }>;
+  /**
+   * Runs a script inside the machine as root, by the backend's own hand, and resolves with how it ended. At most once per operation:
+   * a mark in the machine decides, so a later call with the same operation finds the end, or waits for it. Throws `permanent` when it
+   * was cut off and cannot be known to have ended. Absent = the agent runs scripts by SSH, where `agentKey` let it in.
+   */
+  runScript?(ref: OwnedRef, script: GuestScript, op: Operation): Promise<ScriptEnd>;
   /** Machines that another program made for contracts of this provider and that can be taken over; changes nothing. */
   adoptable?(ctx: CallContext): Promise<readonly Adoptable[]>;
   /** Writes our stamp into one of those, verified just before, and changes nothing else. Repeatable with the same stamp. */
@@ -69,8 +75,15 @@ export interface Capabilities {
   readonly readiness: 'ssh' | 'backend';
   /** Why the ordered disk size cannot be enforced; absent when it can. */
   readonly noDiskLimit?: string;
-  /** It runs the offering's post-provision script. Without it, offerings that have one are left to others. */
+  /** `create` itself runs the offering's post-provision script. */
   readonly recipes?: true;
+  /**
+   * `create` hands `order.userData` to cloud-init in the machine, as it is, for its first boot: so many bytes at most. It holds the
+   * tenant's key, the host key and the agent's own key, so nothing else need put them there.
+   */
+  readonly userData?: { readonly maxBytes: number };
+  /** The machine shows exactly `order.hostKey` from its first connection on, or `Instance.hostKey` tells which, by no network. */
+  readonly hostKey?: true;
   /** `observe` knows more of a machine's health than a list: it is asked once per machine and health interval. */
   readonly healthCheck?: true;
   /** True when the machines are make-believe; shown wherever such a machine shows. */
@@ -123,7 +136,43 @@ export interface MachineOrder {
   readonly sshKey: string;
   /** The offering's settings overlaid with the contract's. Tenant-influenced: read only allow-listed keys. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** Only for a plugin whose `create` runs it, see `Capabilities.recipes`. */
   readonly postProvisionScript?: string;
+  /** What the machine shall show as its SSH host key, where the backend can see to that: the same for every attempt of an operation. */
+  readonly hostKey?: HostKey;
+  /** A whole cloud-init document, or several as MIME parts; present where `Capabilities.userData` is. Holds the host key. */
+  readonly userData?: Secret;
+  /**
+   * The agent's own key (`type base64`) for the time until the machine is handed over, where a script is to be run by SSH: let it in
+   * beside the tenant's. It is in `userData` already.
+   */
+  readonly agentKey?: string;
+}
+
+/** An Ed25519 SSH host key. */
+export interface HostKey {
+  /** OpenSSH's own format, PEM. */
+  readonly privateKey: Secret;
+  /** `ssh-ed25519 base64`. */
+  readonly publicKey: string;
+}
+
+/** A script for the inside of a machine. */
+export interface GuestScript {
+  /** At most 64 KiB; without `#!` in its first line it is for /bin/sh. May hold secrets. */
+  readonly content: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** After so many seconds it is ended, with everything that it started and that did not leave its process group. */
+  readonly limitSeconds: number;
+}
+
+export interface ScriptEnd {
+  /** Exit code; absent when it was ended for its time, or by a signal. */
+  readonly exit?: number;
+  readonly timedOut: boolean;
+  readonly seconds: number;
+  /** The last of what it printed, stdout and stderr, at most 16 KiB. Not for the tenant. Empty when only the mark was found. */
+  readonly output: string;
 }
 
 export type PowerState = 'running' | 'stopped' | 'transition' | 'unknown';
@@ -138,6 +187,8 @@ export interface Instance {
   readonly publicIp?: string;
   /** Where the tenant's SSH client connects. */
   readonly ssh?: SshEndpoint;
+  /** The machine's SSH host key (`type base64`), where the backend itself tells it, by a way that no stranger on the network is in. */
+  readonly hostKey?: string;
   readonly rootPassword?: Secret;
   /** For the tenant: free text. Tenant-visible. */
   readonly additionalDetails?: string;

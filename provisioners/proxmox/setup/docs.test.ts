@@ -9,7 +9,7 @@ test('the page about rights explains every privilege of both versions, and no ot
   const rows = [...(await page('proxmox-rights.md')).matchAll(/^\| `([A-Z][A-Za-z]*\.[A-Za-z.]+)` \|/gm)];
   const settings = sampleSettings({ pool: 'dc-agent', bridge: 'vmbr0' });
   const needed = [8, 9].flatMap((major) => grantsFor(settings, major).privileges);
-  expect(rows.map(([, privilege]) => privilege).sort()).toEqual([...new Set(needed)].sort());
+  expect(new Set(rows.map(([, privilege]) => privilege))).toEqual(new Set(needed));
 });
 
 test('and every path', async () => {

@@ -1,0 +1,83 @@
+import type { ContractId } from '../ports/ids.ts';
+
+/**
+ * The port through which the daemon gives machines behind this host's address their way to the outside. Routes are desired state: the
+ * ledger says which there are, and `apply` makes the kernel, the web server and the names so, whatever they were before.
+ */
+export interface Gateway {
+  /** The address that tenants reach this host under. */
+  readonly publicIp: string;
+
+  /** The name of a route as tenants are told it; undefined where routes have no names. */
+  nameOf(route: Route): string | undefined;
+
+  /**
+   * Makes exactly these routes and no others of ours: what is not listed is closed before anything is opened. Repeatable; where
+   * everything is as it should be, it changes nothing. One transaction each for the kernel and the web server, so nobody ever sees
+   * half of it. Throws GatewayError when the ports could not be made as asked; what else went wrong is in the answer.
+   */
+  apply(routes: readonly Route[], signal: AbortSignal): Promise<Applied>;
+
+  /** Whether what comes in at the public address arrives at this very machine. Costs one connection. */
+  prove(route: Route, signal: AbortSignal): Promise<Proof>;
+
+  /** Bytes of every route since its counter was made; a counter may restart at 0 at any time, the caller adds up. */
+  traffic(signal: AbortSignal): Promise<readonly RouteTraffic[]>;
+
+  /** Frees sockets. Closes no route: tenants keep their ports while the agent is down. */
+  close(): Promise<void>;
+}
+
+/** How outsiders reach one machine. */
+export interface Route {
+  readonly contract: ContractId;
+  /** Six characters of a-z and 0-9, unique on the platform. */
+  readonly slug: string;
+  /**
+   * First of `portCount` public ports. As the platform's web pages tell tenants: the first leads to the machine's SSH (TCP), the
+   * next four to TCP 10001 to 10004, the rest to UDP 10005 and up.
+   */
+  readonly firstPort: number;
+  readonly portCount: number;
+  readonly machine: {
+    /** The address that we gave it, not one that it claims. */
+    readonly ipv4: string;
+    readonly ipv6?: string;
+    readonly sshPort: number;
+    /** Where its web server listens, for HTTPS; 80 when absent. */
+    readonly webPort?: number;
+  };
+}
+
+export interface Applied {
+  /** Something was not as it should be and was repaired: private words for the log. */
+  readonly repaired: readonly string[];
+  /** Names and certificates that are not there yet, by contract; tried again with the next `apply`. */
+  readonly missing: ReadonlyMap<ContractId, string>;
+}
+
+export type Proof = { readonly ok: true } | { readonly ok: false; readonly why: string };
+
+export interface RouteTraffic {
+  readonly contract: ContractId;
+  /** To the machine. */
+  readonly bytesIn: number;
+  /** From the machine. */
+  readonly bytesOut: number;
+}
+
+/**
+ * | kind | meaning |
+ * |---|---|
+ * | retry | the helper or the kernel did not answer, or refused for now |
+ * | config | it will not work until somebody changes something: rights, ranges, a missing program |
+ */
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError';
+  readonly kind: 'retry' | 'config';
+
+  constructor(kind: 'retry' | 'config', message: string, options: { cause?: unknown } = {}) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
