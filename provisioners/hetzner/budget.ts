@@ -1,11 +1,6 @@
-import { type Cancel, type Clock, jitter, type Random } from '../../src/provisioner/index.ts';
+import { createLaneQueues, LANES, type Lane } from '../../src/provisioner/cloud/lanes.ts';
+import { type Clock, jitter, type Random } from '../../src/provisioner/index.ts';
 import type { HetznerResponse } from './transport.ts';
-
-/**
- * Who asks. Removing comes first and may use the last request: a machine that cannot be deleted costs money. Making comes
- * next. Polling and looking give way to both.
- */
-export type Lane = 'remove' | 'make' | 'poll' | 'look';
 
 /** Given back when the answer is there, with its headers, or without where there was none. */
 export type Done = (headers?: HetznerResponse['headers']) => void;
@@ -32,7 +27,6 @@ export interface Budget {
 const FIRST_BURST = 50;
 /** 3600 requests an hour, one each second. */
 const DEFAULT_LIMIT = 3600;
-const LANES: readonly Lane[] = ['remove', 'make', 'poll', 'look'];
 
 export function createBudget({
   clock,
@@ -44,19 +38,12 @@ export function createBudget({
   /** Requests that only removing may use; looking leaves twice as many. */
   reserve: number;
 }): Budget {
-  const queues: Record<Lane, Set<() => void>> = {
-    remove: new Set(),
-    make: new Set(),
-    poll: new Set(),
-    look: new Set(),
-  };
   let limit = DEFAULT_LIMIT;
   let tokens = FIRST_BURST;
   let known = false;
   let at = clock.monotonic();
   let inFlight = 0;
   let pausedUntil = -Infinity;
-  let timer: Cancel | undefined;
 
   const perMs = (): number => limit / 3_600_000;
 
@@ -89,65 +76,42 @@ export function createBudget({
     tokens = Math.min(limit, said.remaining - inFlight);
   }
 
-  function pump(): void {
-    timer?.();
-    timer = undefined;
-    for (const lane of LANES) {
-      for (const go of queues[lane]) {
-        const wait = lacking(lane);
-        if (wait > 0) {
-          // A lane never passes one before it: what it would use up is what that one is waiting for.
-          timer = clock.after(Math.ceil(wait), pump);
-          return;
-        }
-        queues[lane].delete(go);
-        tokens -= 1;
-        inFlight += 1;
-        go();
-      }
-    }
-  }
+  const queues = createLaneQueues({
+    clock,
+    lacking,
+    spend() {
+      tokens -= 1;
+      inFlight += 1;
+    },
+  });
 
   function done(headers?: HetznerResponse['headers']): void {
     inFlight -= 1;
     if (headers !== undefined) learn(headers);
-    pump();
+    queues.pump();
   }
 
   return {
-    take(lane, signal) {
-      return new Promise((resolve, reject) => {
-        if (signal.aborted) return reject(signal.reason);
-        const onAbort = (): void => {
-          queues[lane].delete(go);
-          reject(signal.reason);
-          pump();
-        };
-        const go = (): void => {
-          signal.removeEventListener('abort', onAbort);
-          resolve(done);
-        };
-        signal.addEventListener('abort', onAbort, { once: true });
-        queues[lane].add(go);
-        pump();
-      });
+    async take(lane, signal) {
+      await queues.turn(lane, signal);
+      return done;
     },
     refused(headers) {
       learn(headers);
       refill();
       tokens = Math.min(tokens, 0);
       pausedUntil = Math.max(pausedUntil, at + jitter(random, 3_000, 0.5));
-      pump();
+      queues.pump();
     },
     waitFor(lane) {
-      const before = LANES.slice(0, LANES.indexOf(lane) + 1).reduce((sum, each) => sum + queues[each].size, 0);
+      const before = LANES.slice(0, LANES.indexOf(lane) + 1).reduce((sum, each) => sum + queues.waiting(each), 0);
       return lacking(lane) + Math.max(0, before - Math.max(0, tokens - floor(lane))) / perMs();
     },
     pace(lane, calls) {
       refill();
       const spare = tokens - floor(lane);
       if (spare > 100 * calls) return 0;
-      const waiting = queues.remove.size + queues.make.size > 0;
+      const waiting = queues.waiting('remove') + queues.waiting('make') > 0;
       return (calls * (waiting ? 10 : 2)) / perMs();
     },
     get left() {

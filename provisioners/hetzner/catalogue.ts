@@ -1,5 +1,5 @@
+import { untilAborted } from '../../src/provisioner/cloud/cancel.ts';
 import { type Clock, ProvisionerError } from '../../src/provisioner/index.ts';
-import { untilAborted } from './cancel.ts';
 import type { Asking, HetznerClient } from './client.ts';
 import { LABEL } from './labels.ts';
 import { type Collection, listAll, type Wanted } from './pages.ts';

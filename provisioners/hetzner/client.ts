@@ -1,4 +1,6 @@
 import type { z } from 'zod';
+import type { Lane } from '../../src/provisioner/cloud/lanes.ts';
+import { transportCode, wasSent } from '../../src/provisioner/cloud/transport.ts';
 import {
   backoff,
   type Clock,
@@ -8,7 +10,7 @@ import {
   type Secret,
   sleep,
 } from '../../src/provisioner/index.ts';
-import type { Budget, Lane } from './budget.ts';
+import type { Budget } from './budget.ts';
 import { clean, jsonOf, type Refusal, readRefusal, refused } from './errors.ts';
 import type { HetznerRequest, HetznerResponse, HetznerTransport } from './transport.ts';
 
@@ -44,15 +46,6 @@ export interface HetznerClient {
   get<T>(call: Omit<Call<T>, 'method' | 'expects'>): Promise<T>;
 }
 
-/** No connection, so nothing was sent. */
-const NOT_SENT = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
 const MAX_TRIES = 4;
 /** Looking waits for its turn this long at most, in ms: an old picture is better than an agent that stands still. */
 const LONGEST_QUEUE: Readonly<Record<Lane, number>> = { remove: 600_000, make: 600_000, poll: 600_000, look: 20_000 };
@@ -105,10 +98,10 @@ export function createClient({ transport, budget, clock, random, token, timeoutM
 
   /** The error for an exchange without an answer. Its cause is cleaned: what a socket says may hold the request's headers. */
   function unanswered({ doing, lost = 'retry', signal }: Call<unknown>, thrown: unknown): ProvisionerError {
-    const code = errorCode(thrown);
+    const code = transportCode(thrown);
     const why = clean(thrown instanceof Error ? thrown.message : 'cancelled', token.reveal());
     const cause = new Error(code === undefined ? why : `${code}: ${why}`);
-    if (code !== undefined && NOT_SENT.has(code)) {
+    if (code !== undefined && !wasSent(thrown)) {
       return new ProvisionerError('retry', `Could not ${doing}: no connection to Hetzner (${code})`, { cause });
     }
     if (signal.aborted) {
@@ -133,8 +126,7 @@ export function createClient({ transport, budget, clock, random, token, timeoutM
       } catch (thrown) {
         if (thrown instanceof ProvisionerError) throw thrown;
         const error = unanswered(given, thrown);
-        const connected = !NOT_SENT.has(errorCode(thrown) ?? '');
-        if (method !== 'GET' || !connected || signal.aborted || last) throw error;
+        if (method !== 'GET' || !wasSent(thrown) || signal.aborted || last) throw error;
         await pause(tries, given);
         continue;
       }
@@ -174,10 +166,4 @@ function mayRepeat(method: HetznerRequest['method'], { status, code }: Refusal):
 function pathOf({ path, query = [] }: Call<unknown>): string {
   if (query.length === 0) return path;
   return `${path}?${query.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')}`;
-}
-
-function errorCode(error: unknown): string | undefined {
-  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : undefined;
 }

@@ -1,6 +1,6 @@
+import { refuseAborted, untilAborted } from '../../src/provisioner/cloud/cancel.ts';
 import { type AgentId, type Clock, type OwnerStamp } from '../../src/provisioner/index.ts';
 import type { HetznerApi } from './api.ts';
-import { refuseAborted, untilAborted } from './cancel.ts';
 import type { Asking, HetznerClient } from './client.ts';
 import { ofAgent, readStamp } from './labels.ts';
 import { listAll, type Page } from './pages.ts';

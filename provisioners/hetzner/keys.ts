@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { untilAborted } from '../../src/provisioner/cloud/cancel.ts';
 import { ProvisionerError } from '../../src/provisioner/index.ts';
-import { untilAborted } from './cancel.ts';
 import type { Asking, HetznerClient } from './client.ts';
 import { listAll } from './pages.ts';
 import { sshKey, sshKeyAnswer } from './wire.ts';

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { gathered } from '../../src/provisioner/cloud/gather.ts';
 import {
   type CallContext,
   type Instance,
@@ -17,7 +18,6 @@ import { destroyMachine, removeTwin } from './destroy.ts';
 import { createFacts } from './facts.ts';
 import { findOwned } from './find.ts';
 import { createFleet } from './fleet.ts';
-import { gathered } from './gather.ts';
 import { isBlocked, toInstance } from './instance.ts';
 import { createProjectKey } from './keys.ts';
 import { findLeftovers } from './leftovers.ts';

@@ -1,7 +1,7 @@
+import { GATHER_MS } from '../../src/provisioner/cloud/gather.ts';
 import { type Clock, type OwnerStamp, ProvisionerError } from '../../src/provisioner/index.ts';
 import type { HetznerApi } from './api.ts';
 import type { Asking } from './client.ts';
-import { GATHER_MS } from './gather.ts';
 import { carries, ofOperations } from './labels.ts';
 import type { Server } from './wire.ts';
 

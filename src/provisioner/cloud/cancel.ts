@@ -1,4 +1,4 @@
-import { ProvisionerError } from '../../src/provisioner/index.ts';
+import { ProvisionerError } from '../errors.ts';
 
 /** One caller's wait for something that others wait for too: being cancelled ends the wait, and not the thing. */
 export function untilAborted<T>(value: Promise<T>, signal: AbortSignal, doing: string): Promise<T> {
