@@ -31,7 +31,7 @@ export async function openManual(settings: ManualSettings, deps: PluginDeps): Pr
   });
   const backend: Backend = { deps, settings, store, notices: openNotices(settings, store, deps) };
   const provisioner: Provisioner = {
-    capabilities: { readiness: settings.ready_check, noDiskLimit: 'a person makes the machine' },
+    capabilities: { readiness: settings.ready_check, noDiskLimit: 'a person makes the machine', patient: true },
     check: () => checkManual(backend),
     async inventory(ctx) {
       if (ctx.signal.aborted)

@@ -10,7 +10,7 @@ import { Parked } from './failures.ts';
 import { healthLoop } from './health.ts';
 import { heartbeatLoop } from './heartbeat.ts';
 import { Loop } from './loop.ts';
-import { askPlatform, observeTargets, type ReconcileContext } from './reconcile.ts';
+import { askPlatform, observeTarget, type ReconcileContext } from './reconcile.ts';
 import { Sightings } from './sightings.ts';
 import type { GiveBack } from './slots.ts';
 import { Target } from './target.ts';
@@ -38,13 +38,15 @@ interface Loops {
   readonly heartbeat: Loop;
   readonly work: Loop;
   readonly reconcile: Loop;
+  /** One for each target. */
+  readonly watch: readonly Loop[];
   readonly health: Loop;
   readonly access: Loop;
 }
 
 /**
- * The running daemon: five lanes (heartbeat, work list, reconcile, health, access) and one worker per open contract. The lanes know nothing
- * of each other; whatever one of them misses, its next pass sees.
+ * The running daemon: lanes for heartbeat, work list, reconcile, health and access, one to watch each target, and one worker per open contract. The lanes
+ * know nothing of each other; whatever one of them misses, its next pass sees.
  */
 export class Agent {
   readonly deps: AgentDeps;
@@ -96,7 +98,7 @@ export class Agent {
   get alive(): boolean {
     const { monotonic } = this.deps.clock;
     if (this.#phase !== 'running') return this.#phase !== 'stopping';
-    return Object.values(this.#loops).every((loop) => monotonic() - loop.lastEndedAt < STANDSTILL_MS);
+    return this.#lanes().every((loop) => monotonic() - loop.lastEndedAt < STANDSTILL_MS);
   }
 
   get declined(): ReadonlyMap<ContractId, string> {
@@ -111,6 +113,7 @@ export class Agent {
     this.#phase = 'running';
     this.#loops.heartbeat.start();
     this.#loops.reconcile.start();
+    for (const watch of this.#loops.watch) watch.start();
     this.#loops.work.start();
     this.#loops.health.start();
     this.#loops.access.start();
@@ -164,7 +167,7 @@ export class Agent {
       waiver.look();
     });
     await Promise.all([
-      ...Object.values(this.#loops).map((loop) => Promise.race([loop.stop(reason), waiver.given])),
+      ...this.#lanes().map((loop) => Promise.race([loop.stop(reason), waiver.given])),
       ...[...this.#workers.values()].map((worker) => worker.stop(force.signal, waiver.given)),
     ]);
     cancel();
@@ -191,6 +194,11 @@ export class Agent {
       });
     };
     return { given, look, cancel: () => cancel() };
+  }
+
+  #lanes(): Loop[] {
+    const { watch, ...others } = this.#loops;
+    return [...Object.values(others), ...watch];
   }
 
   *#openRecords(): Iterable<ContractRecord> {
@@ -285,14 +293,24 @@ export class Agent {
         name: 'reconcile',
         interval: () => settings.reconcileIntervalMs,
         pass: async (signal) => {
-          await observeTargets(context, signal);
-          this.#work.pump();
           // Before the platform is asked: an outage must not let the journal grow.
           if (deps.ledger.wantsCompaction) await deps.ledger.compact();
           await askPlatform(context, signal);
         },
         onOutcome: (error) => this.#note(error, 'lastReconcileAt'),
       }),
+      watch: targets.map(
+        (target) =>
+          new Loop({
+            ...common,
+            name: `watch ${target.name}`,
+            interval: () => settings.reconcileIntervalMs,
+            pass: async (signal) => {
+              await observeTarget(context, target, signal);
+              this.#work.pump();
+            },
+          }),
+      ),
       health: healthLoop({ deps, workers: this.#workers }),
       access: accessLoop({ deps, workers: this.#workers, requests: this.access }),
     };

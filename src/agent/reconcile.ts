@@ -17,17 +17,16 @@ export interface ReconcileContext {
   readonly onReappeared: (record: ContractRecord, operation: OperationId) => void;
 }
 
-/** Looks at every backend with one list call each, and tells the workers what is there. A list that failed tells nothing. */
-export async function observeTargets(context: ReconcileContext, signal: AbortSignal): Promise<void> {
-  await Promise.all(
-    context.targets.map(async (target) => {
-      const begunAt = context.deps.clock.monotonic();
-      const [listing] = await Promise.all([target.list(signal), target.measure(signal)]);
-      if (listing === undefined) return;
-      tellWorkers(context, target, listing.complete, begunAt);
-      findReappeared(context, target);
-    }),
-  );
+/**
+ * Looks at one backend with one list call, and tells the workers of its machines what is there. A list that failed tells nothing. Each
+ * target has a lane of its own for this, so that one that does not answer keeps nobody from seeing the others.
+ */
+export async function observeTarget(context: ReconcileContext, target: Target, signal: AbortSignal): Promise<void> {
+  const begunAt = context.deps.clock.monotonic();
+  const [listing] = await Promise.all([target.list(signal), target.measure(signal)]);
+  if (listing === undefined) return;
+  tellWorkers(context, target, listing.complete, begunAt);
+  findReappeared(context, target);
 }
 
 function tellWorkers(context: ReconcileContext, target: Target, complete: boolean, begunAt: number): void {

@@ -1,6 +1,6 @@
-import { type ContractRecord, type Doomed, judge, type Policy } from '../lifecycle/index.ts';
+import { type ContractRecord, type Doomed, judgeShares, type Policy } from '../lifecycle/index.ts';
 import type { Reconciliation } from '../platform/api.ts';
-import type { ContractId } from '../ports/ids.ts';
+import type { ContractId, TargetName } from '../ports/ids.ts';
 
 export interface Doom {
   readonly goal: 'remove' | 'stop';
@@ -71,37 +71,33 @@ export class Sightings {
   ): DoomVerdict {
     // Without a clock every end counts as recent, which can only make the breaker more careful.
     const since = wall === undefined ? -Infinity : wall - policy.breaker.windowMs;
-    const open = [...records.values()].filter((record) => record.closedAt === undefined && record.delivered);
-    const recent = open.filter((record) => isRecentEnd(record, since)).length;
-    const pending: { readonly doomed: Doomed; readonly doom: Doom }[] = [];
-    for (const record of open) {
+    const shares = new Map<TargetName, { doomed: Doomed[]; owned: number; recent: number }>();
+    const dooms = new Map<ContractId, { readonly doom: Doom; readonly approved: boolean }>();
+    for (const record of records.values()) {
+      if (!record.delivered) continue;
+      const share = shares.get(record.target) ?? { doomed: [], owned: 0, recent: 0 };
+      shares.set(record.target, share);
+      if (isRecentEnd(record, since)) share.recent++;
+      if (record.closedAt !== undefined) continue;
+      share.owned++;
       const doom = this.#dooms.get(record.contract);
       if (doom === undefined || !isNews(record, doom)) continue;
-      pending.push({
-        doom,
-        doomed: {
-          contract: record.contract,
-          seenForMs: now - doom.since,
-          corroborated:
-            doom.reason === 'expired' && record.endsAt !== undefined && wall !== undefined && record.endsAt <= wall,
-          approved: this.#approved.has(record.contract),
-        },
+      const approved = this.#approved.has(record.contract);
+      dooms.set(record.contract, { doom, approved });
+      share.doomed.push({
+        contract: record.contract,
+        seenForMs: now - doom.since,
+        corroborated:
+          doom.reason === 'expired' && record.endsAt !== undefined && wall !== undefined && record.endsAt <= wall,
+        approved,
       });
     }
-    const closedRecently = [...records.values()].filter(
-      (record) => record.closedAt !== undefined && record.delivered && isRecentEnd(record, since),
-    ).length;
-    const verdict = judge(
-      pending.map((one) => one.doomed),
-      open.length,
-      recent + closedRecently,
-      policy.breaker,
-    );
+    const verdict = judgeShares([...shares.values()], policy.breaker);
     this.#held = verdict.held;
-    const allowed = new Set(verdict.allowed);
-    const act = pending
-      .filter((one) => allowed.has(one.doomed.contract))
-      .map((one) => ({ contract: one.doomed.contract, doom: one.doom, approved: one.doomed.approved }));
+    const act = verdict.allowed.flatMap((contract) => {
+      const one = dooms.get(contract);
+      return one === undefined ? [] : [{ contract, ...one }];
+    });
     return { act, held: verdict.held };
   }
 }

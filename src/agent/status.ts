@@ -37,7 +37,7 @@ function targetStatus(agent: Agent, target: Target): TargetStatus {
     state: problem !== undefined ? 'failing' : target.inventory === undefined ? 'unknown' : 'ok',
     machines: machines.length,
     busy: target.creating.busy,
-    limit: target.creating.limit,
+    ...(Number.isFinite(target.creating.limit) ? { limit: target.creating.limit } : {}),
     ...(problem === undefined ? {} : { problem }),
     ...(target.provisioner.capabilities.simulated ? { simulated: true as const } : {}),
   };

@@ -40,6 +40,17 @@ describe('the target of a contract', () => {
     expect(targetFor({ ...ITEM, provisionerType: 'hcloud' }, own)?.name).toBe('hcloud');
   });
 
+  it('is found by the offering’s own settings before all else, and by nothing that a tenant wrote', () => {
+    const named = (provisionerConfig: string, more: Partial<PendingItem> = {}): string | undefined =>
+      targetFor({ ...ITEM, provisionerConfig, ...more }, targets)?.name;
+    expect(named('{"target":"office"}')).toBe('office');
+    expect(named('{"target":"office"}', { provisionerType: 'docker' })).toBe('office');
+    expect(named('{"target":"attic"}')).toBeUndefined();
+    expect(named('{"target":7}')).toBeUndefined();
+    expect(named('{"target":"office"}', { provisionerType: 'hetzner' })).toBeUndefined();
+    expect(named('{}', { instanceConfig: '{"target":"office"}' })).toBe('home');
+  });
+
   it('is nobody where no target is configured', () => {
     expect(targetFor(ITEM, [])).toBeUndefined();
   });
@@ -72,6 +83,13 @@ describe('an order', () => {
       instanceConfig: ' {"image":"alpine"} ',
     };
     expect(readOrder(item)).toMatchObject({ order: { settings: { image: 'alpine', disk: 'fast' } } });
+  });
+
+  it('does not hand the choice of the target on to the plugin', () => {
+    expect(readOrder({ ...ITEM, provisionerConfig: '{"target":"office","image":"debian"}' })).toMatchObject({
+      order: { settings: { image: 'debian' } },
+    });
+    expect(readOrder({ ...ITEM, provisionerConfig: '{"target":"office"}' })).toMatchObject({ order: { settings: {} } });
   });
 
   it.each(['', '  \n', '{}'])('takes %j for no settings', (text) => {

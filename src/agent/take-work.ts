@@ -7,14 +7,18 @@ import type { Target } from './target.ts';
 const MAX_SCRIPT_BYTES = 65_536;
 
 /**
- * The target that serves an entry of the work list: by its name, else by its type, else, when the offering names none, the default.
- * Undefined: it is somebody else's, and is left alone.
+ * The target that serves an entry of the work list: the one that the offering's own settings name (`target`), else by the
+ * provisioner type, which may be a target's name too, else, when the offering says nothing, the default. Undefined: it is somebody
+ * else's, and is left alone.
  */
 export function targetFor(item: PendingItem, targets: readonly Target[]): Target | undefined {
   const wanted = item.provisionerType;
-  if (wanted === undefined || wanted === '') return targets[0];
   // That word is the platform's own resale of servers: making one here too would make it twice. An offering of ours names a target.
   if (wanted === 'hetzner') return undefined;
+  // Only the provider's settings: a tenant does not choose where a machine is made.
+  const named = parseSettings(item.provisionerConfig)?.['target'];
+  if (named !== undefined) return targets.find((target) => target.name === named);
+  if (wanted === undefined || wanted === '') return targets[0];
   return targets.find((target) => target.name === wanted) ?? targets.find((target) => target.type === wanted);
 }
 
@@ -24,6 +28,7 @@ export function readOrder(item: PendingItem): { order: OrderData } | { refused: 
   const contract = parseSettings(item.instanceConfig);
   if (offering === undefined) return { refused: "the offering's provisioner_config is not a JSON object" };
   if (contract === undefined) return { refused: "the contract's instance_config is not a JSON object" };
+  const { target: _chosen, ...offered } = offering;
   const key = cleanSshKey(item.sshKey);
   const script = item.postProvisionScript;
   const problem = key.ok ? scriptProblem(script) : `The SSH key cannot be used: ${key.problem}`;
@@ -31,7 +36,7 @@ export function readOrder(item: PendingItem): { order: OrderData } | { refused: 
     order: {
       offering: item.offering,
       sshKey: key.ok ? key.key : '',
-      settings: { ...offering, ...contract },
+      settings: { ...offered, ...contract },
       ...(item.cpuCores === undefined ? {} : { cpuCores: item.cpuCores }),
       ...(item.memoryMb === undefined ? {} : { memoryMb: item.memoryMb }),
       ...(item.storageGb === undefined ? {} : { storageGb: item.storageGb }),

@@ -42,7 +42,8 @@ export class Target {
     this.name = deps.name;
     this.type = deps.type;
     this.provisioner = deps.provisioner;
-    this.creating = new Slots(agent.settings.maxConcurrentProvisioning, onFree);
+    const { patient } = deps.provisioner.capabilities;
+    this.creating = new Slots(patient === true ? Infinity : agent.settings.maxConcurrentProvisioning, onFree);
     this.#clock = agent.clock;
     this.#log = agent.log.child({ target: deps.name });
   }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ContractId } from '../ports/ids.ts';
-import { type Doomed, judge } from './breaker.ts';
+import { type Doomed, judge, judgeShares, type Share } from './breaker.ts';
 import type { BreakerPolicy } from './policy.ts';
 
 const policy: BreakerPolicy = { maxCount: 3, maxShare: 0.2, windowMs: 600_000, holdMs: 600_000 };
@@ -66,6 +66,41 @@ describe('the breaker', () => {
         expect(let_go === 0 || let_go + recent <= Math.max(policy.maxCount, Math.floor(policy.maxShare * owned))).toBe(
           true,
         );
+      }),
+    );
+  });
+});
+
+function share(name: string, count: number, more: Partial<Share> = {}): Share {
+  const all = doomed(count).map((one) => ({ ...one, contract: `${name}-${one.contract}` as ContractId }));
+  return { doomed: all, owned: 10, recent: 0, ...more };
+}
+
+describe('the breakers of several targets', () => {
+  it('hold what is too much on one target, and let the others go on', () => {
+    const verdict = judgeShares([share('a', 8), share('b', 2)], policy);
+    expect(verdict.held).toHaveLength(8);
+    expect(verdict.allowed).toEqual(share('b', 2).doomed.map((one) => one.contract));
+  });
+
+  it('hold what is too much in all, though no target has too much of it', () => {
+    const verdict = judgeShares([share('a', 3, { owned: 3 }), share('b', 3, { owned: 3 })], policy);
+    expect(verdict).toEqual({ allowed: [], held: expect.arrayContaining([expect.stringContaining('a-contract')]) });
+    expect(verdict.held).toHaveLength(6);
+  });
+
+  it('count for the whole only what a target’s own limit lets pass, so an approved clearance holds nobody else up', () => {
+    const cleared = share('a', 0, { recent: 50, owned: 5 });
+    expect(counts(judgeShares([cleared, share('b', 1, { owned: 15 })], policy))).toEqual({ allowed: 1, held: 0 });
+    const both = [share('a', 0, { recent: 3, owned: 5 }), share('b', 2, { owned: 5 })];
+    expect(counts(judgeShares(both, policy))).toEqual({ allowed: 0, held: 2 });
+  });
+
+  it('are one breaker where there is one target', () => {
+    fc.assert(
+      fc.property(fc.nat(20), fc.nat(60), fc.nat(10), (count, owned, recent) => {
+        const one = share('a', count, { owned, recent });
+        expect(counts(judgeShares([one], policy))).toEqual(counts(judge(one.doomed, owned, recent, policy)));
       }),
     );
   });

@@ -1,7 +1,7 @@
 export { admit, type Demand } from './admission.ts';
 export { afterAnnounce, afterClaim, afterDeliver, afterFail, afterTerminate } from './answers.ts';
 export { apply } from './apply.ts';
-export { type Doomed, judge } from './breaker.ts';
+export { type Doomed, judgeShares } from './breaker.ts';
 export { type Decision, decide } from './decide.ts';
 export { defaultPolicy, type Policy } from './policy.ts';
 export type { ContractEvent, ContractRecord, InstanceData, OrderData, RemoveReason } from './record.ts';

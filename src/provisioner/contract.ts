@@ -86,6 +86,8 @@ export interface Capabilities {
   readonly hostKey?: true;
   /** `observe` knows more of a machine's health than a list: it is asked once per machine and health interval. */
   readonly healthCheck?: true;
+  /** `create` mostly waits, for a person and not for the backend: it holds no lane while it does, however many there are. */
+  readonly patient?: true;
   /** True when the machines are make-believe; shown wherever such a machine shows. */
   readonly simulated?: true;
 }

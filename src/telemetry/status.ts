@@ -45,7 +45,8 @@ export interface TargetStatus {
   readonly machines: number;
   /** Steps running there now, and how many may. */
   readonly busy: number;
-  readonly limit: number;
+  /** Absent where there is none. */
+  readonly limit?: number;
 }
 
 export interface ContractStatus {

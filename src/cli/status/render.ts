@@ -94,7 +94,7 @@ function targets(list: readonly TargetStatus[], colors: Colors): string {
         ? colors.red('failing')
         : colors.yellow('unknown'),
     String(target.machines),
-    `${target.busy}/${target.limit}`,
+    target.limit === undefined ? String(target.busy) : `${target.busy}/${target.limit}`,
     oneLine(target.problem ?? ''),
   ]);
   const columns = [
