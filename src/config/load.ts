@@ -209,6 +209,20 @@ function gatewayConfig(gateway: z.output<typeof gatewayTable>): GatewayConfig {
     portsPerVm: gateway.ports_per_vm,
     caddySitesDir: gateway.caddy_sites_dir,
     portAllocationsPath: gateway.port_allocations_path,
+    localIp: gateway.local_ip ?? gateway.public_ip,
+    tenantNetwork: gateway.tenant_network,
+    ...(gateway.tenant_network_v6 === undefined ? {} : { tenantNetworkV6: gateway.tenant_network_v6 }),
+    tenantInterfaces: gateway.tenant_interfaces,
+    hostServices: gateway.host_services,
+    allowedNetworks: gateway.allowed_networks,
+    smtp: gateway.smtp,
+    metadata: gateway.metadata,
+    ...(gateway.new_connections_per_second === undefined
+      ? {}
+      : { newConnectionsPerSecond: gateway.new_connections_per_second }),
+    ...(gateway.bandwidth_mbit === undefined ? {} : { bandwidthMbit: gateway.bandwidth_mbit }),
+    nftTable: gateway.nft_table,
+    helperSocket: gateway.helper_socket,
   };
 }
 

@@ -1,4 +1,4 @@
-import { isIPv4 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { Secret } from '../ports/secret.ts';
@@ -144,6 +144,81 @@ export const gatewayTable = z
     port_allocations_path: absolutePath('Where it is recorded which machine has which ports.').default(
       '/var/lib/dc-agent/port-allocations.json',
     ),
+    local_ip: ipv4(
+      'The address at which traffic for public_ip arrives on this host, where a router in front of it translates. Default: public_ip.',
+    )
+      .optional()
+      .meta({ examples: ['192.168.1.10'] }),
+    tenant_network: ipv4Network(
+      'The network that machines get their addresses from, and nothing else. The first address is the host’s own.',
+    ).default('10.77.0.0/16'),
+    tenant_network_v6: ipv6Network(
+      'The IPv6 network of the machines, where they have one; without it their IPv6 goes nowhere.',
+    )
+      .optional()
+      .meta({ examples: ['2001:db8:77::/64'] }),
+    tenant_interfaces: z
+      .array(z.string().regex(/^[A-Za-z0-9._-]{1,15}$/, { error: 'expected the name of a network interface' }))
+      .max(64)
+      .default([])
+      .meta({
+        description:
+          'The bridges on which the machines are, and nothing else is. With them, what a machine sends under a foreign address is dropped whatever the address.',
+        examples: [['vmbr1']],
+      }),
+    host_services: z
+      .array(
+        z
+          .string()
+          .regex(/^(tcp|udp)\/([1-9]\d{0,4})$/, { error: 'expected for example tcp/53' })
+          .refine((text) => Number(text.slice(4)) <= 65_535, { error: 'expected a port up to 65535' }),
+      )
+      .max(64)
+      .default(['udp/67', 'udp/53', 'tcp/53'])
+      .describe('What machines may reach on this host itself: DHCP and DNS. All else is closed to them.'),
+    allowed_networks: z
+      .array(ipv4Network('A private network.'))
+      .max(64)
+      .default([])
+      .describe('Private networks that machines may reach. All others are closed to them, this host’s own too.'),
+    smtp: z
+      .enum(['deny', 'allow'])
+      .default('deny')
+      .describe('Whether machines may send mail directly (TCP port 25 outwards).'),
+    metadata: z
+      .enum(['deny', 'allow'])
+      .default('deny')
+      .describe(
+        'Whether machines may reach the metadata addresses of clouds (169.254.169.254): where this host is itself a cloud server, its secrets are there.',
+      ),
+    new_connections_per_second: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .optional()
+      .meta({
+        description: 'How many connections each machine may open outwards in a second. Default: no limit.',
+        examples: [200],
+      }),
+    bandwidth_mbit: z
+      .int()
+      .min(1)
+      .max(400_000)
+      .optional()
+      .meta({
+        description: 'How many megabits each machine may send, and may receive, in a second. Default: no limit.',
+        examples: [1000],
+      }),
+    nft_table: z
+      .string()
+      .regex(/^[a-z][a-z0-9_]{0,30}$/, { error: 'expected up to 31 lower-case letters, digits and underscores' })
+      .default('dc_agent')
+      .describe(
+        'Name of the nftables table. Two agents on one host need two names, and port ranges and tenant networks that do not overlap.',
+      ),
+    helper_socket: absolutePath('Where the helper with the right to change the network listens.').default(
+      '/run/dc-agent-netd/netd.sock',
+    ),
   })
   .refine((gateway) => gateway.port_range_start <= gateway.port_range_end, {
     path: ['port_range_end'],
@@ -155,9 +230,64 @@ export const gatewayTable = z
       gateway.port_range_end - gateway.port_range_start + 1 >= gateway.ports_per_vm,
     { path: ['ports_per_vm'], error: 'is more than the whole port range' },
   )
+  .refine((gateway) => !inNetwork(gateway.tenant_network, gateway.local_ip ?? gateway.public_ip), {
+    path: ['tenant_network'],
+    error: 'contains the address under which this host is reached; machines need a network of their own',
+  })
   .describe(
     'Ports and names through which tenants reach machines behind this host’s address. Leave the table out to do without.',
   );
+
+function ipv4(description: string) {
+  return z
+    .string()
+    .refine((text) => isIPv4(text) && !/^(0|127|22[4-9]|23\d|2[45]\d)\./.test(text), {
+      error: 'expected an IPv4 address',
+    })
+    .describe(description);
+}
+
+function ipv4Network(description: string) {
+  return z
+    .string()
+    .refine((text) => isNetwork(text, 8, 30), {
+      error: 'expected an IPv4 network such as 10.77.0.0/16, of /8 to /30, without host bits',
+    })
+    .describe(description);
+}
+
+function ipv6Network(description: string) {
+  return z
+    .string()
+    .refine(
+      (text) =>
+        /^[^/]+\/\d{1,3}$/.test(text) &&
+        isIPv6(text.split('/')[0] ?? '') &&
+        Number(text.split('/')[1]) >= 32 &&
+        Number(text.split('/')[1]) <= 126,
+      {
+        error: 'expected an IPv6 network such as 2001:db8:77::/64, of /32 to /126',
+      },
+    )
+    .describe(description);
+}
+
+function isNetwork(text: string, widest: number, narrowest: number): boolean {
+  const [address = '', length = '', ...more] = text.split('/');
+  if (more.length > 0 || !isIPv4(address) || !/^\d{1,2}$/.test(length)) return false;
+  if (Number(length) < widest || Number(length) > narrowest) return false;
+  return numberOf(address) % 2 ** (32 - Number(length)) === 0;
+}
+
+function inNetwork(network: string, address: string): boolean {
+  const [base = '', length = ''] = network.split('/');
+  const size = 2 ** (32 - Number(length));
+  return Math.floor(numberOf(base) / size) === Math.floor(numberOf(address) / size);
+}
+
+function numberOf(address: string): number {
+  return address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+}
 
 function seconds(standard: number, description: string, max = 7 * DAY) {
   return z.int().min(1).max(max).default(standard).describe(`${description} In seconds.`);

@@ -72,6 +72,21 @@ export interface GatewayConfig {
   readonly portsPerVm: number;
   readonly caddySitesDir: string;
   readonly portAllocationsPath: string;
+  /** Where traffic for `publicIp` arrives on this host; mostly the same address. */
+  readonly localIp: string;
+  /** As `address/length`, without host bits. */
+  readonly tenantNetwork: string;
+  readonly tenantNetworkV6?: string;
+  readonly tenantInterfaces: readonly string[];
+  /** `tcp/53`, ... */
+  readonly hostServices: readonly string[];
+  readonly allowedNetworks: readonly string[];
+  readonly smtp: 'deny' | 'allow';
+  readonly metadata: 'deny' | 'allow';
+  readonly newConnectionsPerSecond?: number;
+  readonly bandwidthMbit?: number;
+  readonly nftTable: string;
+  readonly helperSocket: string;
 }
 
 /** A place in the file, counted from 1; 0 means the file as a whole. */

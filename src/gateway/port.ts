@@ -1,4 +1,5 @@
 import type { ContractId } from '../ports/ids.ts';
+import type { Finding } from '../provisioner/contract.ts';
 
 /**
  * The port through which the daemon gives machines behind this host's address their way to the outside. Routes are desired state: the
@@ -14,15 +15,22 @@ export interface Gateway {
   /**
    * Makes exactly these routes and no others of ours: what is not listed is closed before anything is opened. Repeatable; where
    * everything is as it should be, it changes nothing. One transaction each for the kernel and the web server, so nobody ever sees
-   * half of it. Throws GatewayError when the ports could not be made as asked; what else went wrong is in the answer.
+   * half of it. A route that may not be (outside the allowed ranges, or in conflict with another one) is left out and named in
+   * `refused`: one bad record never holds up the others. Throws GatewayError when nothing could be made at all.
    */
   apply(routes: readonly Route[], signal: AbortSignal): Promise<Applied>;
 
-  /** Whether what comes in at the public address arrives at this very machine. Costs one connection. */
+  /**
+   * Whether what comes in at the public address arrives at this very machine: an SSH handshake through the public port, which the
+   * machine signs over our own random bytes, and the kernel's word that the answer came from the machine's address. Costs one connection.
+   */
   prove(route: Route, signal: AbortSignal): Promise<Proof>;
 
   /** Bytes of every route since its counter was made; a counter may restart at 0 at any time, the caller adds up. */
   traffic(signal: AbortSignal): Promise<readonly RouteTraffic[]>;
+
+  /** What of this host stands in the way, for doctor and start-up; changes nothing. */
+  check(signal: AbortSignal): Promise<readonly Finding[]>;
 
   /** Frees sockets. Closes no route: tenants keep their ports while the agent is down. */
   close(): Promise<void>;
@@ -43,6 +51,10 @@ export interface Route {
     /** The address that we gave it, not one that it claims. */
     readonly ipv4: string;
     readonly ipv6?: string;
+    /** Of its network card, where the backend tells: then no other machine can use its address. */
+    readonly mac?: string;
+    /** Its SSH host key (`type base64`), where known: then `prove` insists on it. */
+    readonly hostKey?: string;
     readonly sshPort: number;
     /** Where its web server listens, for HTTPS; 80 when absent. */
     readonly webPort?: number;
@@ -52,6 +64,8 @@ export interface Route {
 export interface Applied {
   /** Something was not as it should be and was repaired: private words for the log. */
   readonly repaired: readonly string[];
+  /** Routes that were not made and will not be until their record changes, with the reason, by contract. */
+  readonly refused: ReadonlyMap<ContractId, string>;
   /** Names and certificates that are not there yet, by contract; tried again with the next `apply`. */
   readonly missing: ReadonlyMap<ContractId, string>;
 }

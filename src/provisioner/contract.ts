@@ -84,6 +84,8 @@ export interface Capabilities {
   readonly userData?: { readonly maxBytes: number };
   /** The machine shows exactly `order.hostKey` from its first connection on, or `Instance.hostKey` tells which, by no network. */
   readonly hostKey?: true;
+  /** `create` gives the machine `order.address`, by the backend's configuration and not by asking the guest. */
+  readonly address?: true;
   /** `observe` knows more of a machine's health than a list: it is asked once per machine and health interval. */
   readonly healthCheck?: true;
   /** `create` mostly waits, for a person and not for the backend: it holds no lane while it does, however many there are. */
@@ -144,11 +146,22 @@ export interface MachineOrder {
   readonly hostKey?: HostKey;
   /** A whole cloud-init document, or several as MIME parts; present where `Capabilities.userData` is. Holds the host key. */
   readonly userData?: Secret;
+  /** The address that the machine is to have on the tenants' network, where the agent hands them out; see `Capabilities.address`. */
+  readonly address?: StaticAddress;
   /**
    * The agent's own key (`type base64`) for the time until the machine is handed over, where a script is to be run by SSH: let it in
    * beside the tenant's. It is in `userData` already.
    */
   readonly agentKey?: string;
+}
+
+/** An address that the agent chose: the machine gets this one and no other, for as long as it exists. */
+export interface StaticAddress {
+  readonly ipv4: string;
+  /** Of the network, e.g. 16. */
+  readonly prefixLength: number;
+  /** The host's own address there. */
+  readonly gateway: string;
 }
 
 /** An Ed25519 SSH host key. */
@@ -187,6 +200,8 @@ export interface Instance {
   readonly ipv6?: string;
   /** The address outsiders use, when it differs from `ipv4`. */
   readonly publicIp?: string;
+  /** The hardware address of its network card, as the backend set it. */
+  readonly mac?: string;
   /** Where the tenant's SSH client connects. */
   readonly ssh?: SshEndpoint;
   /** The machine's SSH host key (`type base64`), where the backend itself tells it, by a way that no stranger on the network is in. */

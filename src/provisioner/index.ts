@@ -28,6 +28,7 @@ export type {
   Provisioner,
   ScriptEnd,
   SshEndpoint,
+  StaticAddress,
   Storage,
   TrafficSample,
 } from './contract.ts';
