@@ -11,6 +11,7 @@ import { healthLoop } from './health.ts';
 import { heartbeatLoop } from './heartbeat.ts';
 import { Loop } from './loop.ts';
 import { askPlatform, observeTarget, type ReconcileContext } from './reconcile.ts';
+import { RouteLane } from './route-lane.ts';
 import { Sightings } from './sightings.ts';
 import type { GiveBack } from './slots.ts';
 import { Target } from './target.ts';
@@ -59,6 +60,8 @@ export class Agent {
   readonly #work: WorkList;
   readonly #clockWatch: ClockWatch;
   readonly #loops: Loops;
+  /** Absent without a gateway. */
+  readonly routes: RouteLane | undefined;
   #phase: AgentPhase = 'starting';
   #draining = false;
   readonly startedAt: number;
@@ -79,10 +82,14 @@ export class Agent {
         deps.ledger.writeProblem === undefined &&
         this.#clockWatch.trusted,
       open: () => this.#openRecords(),
+      routes: () => this.routes,
       begin: (contract, target, lane) => this.#begin(contract, target, lane),
       onListedAgain: (contract) => this.#deliverAgain(contract),
     });
     this.#loops = this.#makeLoops();
+    const { gateway } = deps;
+    if (gateway !== undefined)
+      this.routes = new RouteLane({ deps, gateway, isAbsent: (record) => this.#isAbsent(record) });
   }
 
   get phase(): AgentPhase {
@@ -107,6 +114,8 @@ export class Agent {
 
   /** Picks up every contract of the ledger and starts the lanes. Nothing is awaited: an agent whose platform is away runs too. */
   start(): void {
+    // Before the workers: theirs would be the first wake.
+    this.routes?.start();
     for (const record of this.deps.ledger.records.values()) {
       if (record.closedAt === undefined && !this.deps.ledger.quarantined.has(record.contract)) this.#resume(record);
     }
@@ -173,6 +182,7 @@ export class Agent {
     cancel();
     waiver.cancel();
     for (const { provisioner } of this.targets) await provisioner.close?.();
+    await this.deps.gateway?.port.close();
   }
 
   /**
@@ -196,9 +206,13 @@ export class Agent {
     return { given, look, cancel: () => cancel() };
   }
 
-  #lanes(): Loop[] {
+  #lanes(): (Loop | RouteLane)[] {
     const { watch, ...others } = this.#loops;
-    return [...Object.values(others), ...watch];
+    return [...Object.values(others), ...watch, ...(this.routes === undefined ? [] : [this.routes])];
+  }
+
+  #isAbsent({ contract }: ContractRecord): boolean {
+    return this.#workers.get(contract)?.power === 'absent';
   }
 
   *#openRecords(): Iterable<ContractRecord> {
@@ -233,6 +247,7 @@ export class Agent {
       target,
       deps,
       clockWatch: this.#clockWatch,
+      ...(this.routes === undefined ? {} : { routes: this.routes }),
       platformWants: () => this.sightings.wordOn(contract, deps.clock.monotonic() - freshMs),
       ...(lane === undefined ? {} : { lane }),
       onClosed: (closed) => this.#workers.delete(closed),

@@ -1,7 +1,8 @@
+import type { Gateway } from '../gateway/port.ts';
 import type { Guest } from '../guest/index.ts';
 import type { Vault } from '../identity/vault.ts';
 import type { Ledger } from '../ledger/index.ts';
-import type { Policy } from '../lifecycle/index.ts';
+import type { Policy, PortRange } from '../lifecycle/index.ts';
 import type { PlatformApi } from '../platform/api.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { AgentId, TargetName } from '../ports/ids.ts';
@@ -28,6 +29,19 @@ export interface AgentSettings {
   readonly policy: Policy;
 }
 
+/** How machines behind this host's address get their way to the outside. */
+export interface GatewayDeps {
+  readonly port: Gateway;
+  /** `required`: nothing is handed over before its route is proved. */
+  readonly policy: 'required' | 'best-effort';
+  readonly range: PortRange;
+  readonly dcId: string;
+  /** Who makes the names: the platform for each route, a wildcard record for all, or nobody. */
+  readonly dns: 'platform' | 'wildcard' | 'none';
+  /** Whether machines of a target may need a route. */
+  readonly serves: (target: TargetName) => boolean;
+}
+
 /** Everything the daemon touches the world through. */
 export interface AgentDeps {
   readonly agent: AgentId;
@@ -41,6 +55,8 @@ export interface AgentDeps {
   readonly vault: Vault;
   /** The first is the default. */
   readonly targets: readonly TargetDeps[];
+  /** Absent: every machine is reached without this host's help. */
+  readonly gateway?: GatewayDeps;
   /** How far our clock is off the platform's, in ms; undefined when unknown. */
   readonly clockSkewMs?: () => number | undefined;
 }

@@ -1,3 +1,4 @@
+import { GatewayError } from '../gateway/port.ts';
 import type { ContractEvent, Step } from '../lifecycle/index.ts';
 import { PlatformError } from '../platform/api.ts';
 import { NotSentError } from '../platform/transport.ts';
@@ -23,6 +24,8 @@ function classify(step: Step, error: unknown, signal: AbortSignal): Failed {
     const reason = signal.reason instanceof Error ? signal.reason.message : 'stopped';
     return { type: 'failed', step, kind: 'parked', text: reason };
   }
+  if (error instanceof Parked) return { type: 'failed', step, kind: 'parked', text: error.message };
+  if (error instanceof GatewayError) return { type: 'failed', step, kind: error.kind, text: error.message };
   if (error instanceof PlatformError) return platformFailure(step, error);
   if (isProvisionerError(error)) {
     return {

@@ -8,9 +8,10 @@ import {
   type ContractEvent,
   type ContractRecord,
   type InstanceData,
+  isBehindHost,
   type Step,
 } from '../lifecycle/index.ts';
-import type { InstanceDetails, LockAnswer } from '../platform/api.ts';
+import type { LockAnswer } from '../platform/api.ts';
 import type { ExternalId } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
 import { Secret } from '../ports/secret.ts';
@@ -18,7 +19,10 @@ import type { Instance, Operation } from '../provisioner/contract.ts';
 import { isProvisionerError } from '../provisioner/errors.ts';
 import type { AccessRequest } from './access.ts';
 import type { AgentDeps } from './deps.ts';
+import { details } from './details.ts';
 import { makePassword } from './password.ts';
+import { type RouteLane, sshEndpoint } from './route-lane.ts';
+import { ROUTE_STEPS } from './route-steps.ts';
 import { machineOrder, ownedRef, type Target } from './target.ts';
 
 export interface StepContext {
@@ -32,6 +36,8 @@ export interface StepContext {
   readonly twins: readonly ExternalId[];
   /** What the tenant asked for. */
   readonly asked: AccessRequest;
+  /** Absent without a gateway. */
+  readonly routes?: RouteLane;
   readonly signal: AbortSignal;
   readonly log: Log;
   /** Called with each answer to a lock call, and when the call was begun (monotonic ms). */
@@ -44,6 +50,8 @@ export async function perform(step: Step, context: StepContext): Promise<Contrac
 }
 
 const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = {
+  ...ROUTE_STEPS,
+
   async claim(context) {
     return afterClaim(context.record, await lock(context));
   },
@@ -63,11 +71,12 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
         instance: instanceData(instance),
         ...(sealed === undefined ? {} : { sealedPassword: sealed }),
       },
+      ...(record.route === undefined || isBehindHost(instance) ? [] : [NEEDS_NO_ROUTE]),
     ];
   },
 
   async verify({ deps, record, signal }) {
-    const ssh = record.instance?.ssh;
+    const ssh = sshEndpoint(record, deps.gateway);
     if (ssh === undefined) {
       return [
         {
@@ -110,7 +119,8 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
   async deliver({ deps, record, signal }) {
     const { instance } = record;
     if (instance === undefined) throw new Error('deliver without an instance');
-    return afterDeliver(record, await deps.platform.reportProvisioned(record.contract, details(instance), signal));
+    const told = details(record, instance, deps.gateway);
+    return afterDeliver(record, await deps.platform.reportProvisioned(record.contract, told, signal));
   },
 
   async credential({ deps, record, signal }) {
@@ -210,6 +220,8 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
   },
 };
 
+const NEEDS_NO_ROUTE: ContractEvent = { type: 'unrouted', why: 'the machine is reached without this host' };
+
 /** A key that cannot be used is never equal to one that was set. */
 function cleanedKey(text: string): string | undefined {
   const key = cleanSshKey(text);
@@ -256,18 +268,5 @@ export function instanceData(instance: Instance): InstanceData {
     ...(publicIp === undefined ? {} : { publicIp }),
     ...(ssh === undefined ? {} : { ssh }),
     ...(additionalDetails === undefined ? {} : { additionalDetails }),
-  };
-}
-
-function details(instance: InstanceData): InstanceDetails {
-  return {
-    external_id: instance.externalId,
-    ip_address: instance.ipv4 ?? instance.ssh?.host ?? null,
-    ipv6_address: instance.ipv6 ?? null,
-    ...(instance.publicIp === undefined ? {} : { public_ip: instance.publicIp }),
-    ssh_port: instance.ssh?.port ?? null,
-    // Never here: the platform stores this object in clear. A password goes through the call that encrypts it.
-    root_password: null,
-    additional_details: instance.additionalDetails ?? null,
   };
 }

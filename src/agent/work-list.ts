@@ -1,8 +1,15 @@
-import type { ContractRecord, Demand, RemoveReason } from '../lifecycle/index.ts';
+import {
+  allocateRoute,
+  type ContractRecord,
+  type Demand,
+  type RemoveReason,
+  type RouteData,
+} from '../lifecycle/index.ts';
 import { type PendingItem, PlatformError } from '../platform/api.ts';
 import type { ContractId, OperationId } from '../ports/ids.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps } from './deps.ts';
+import type { RouteLane } from './route-lane.ts';
 import type { GiveBack } from './slots.ts';
 import { readOrder, targetFor } from './take-work.ts';
 import type { Target } from './target.ts';
@@ -22,6 +29,8 @@ export interface WorkContext {
   readonly admitting: () => boolean;
   /** The contracts that are not closed. */
   readonly open: () => Iterable<ContractRecord>;
+  /** Undefined without a gateway. */
+  readonly routes: () => RouteLane | undefined;
   readonly begin: (contract: ContractId, target: Target, lane: GiveBack) => void;
   /** A contract that was handed over before this list was asked for is in it. */
   readonly onListedAgain: (contract: ContractId) => void;
@@ -119,6 +128,8 @@ export class WorkList {
     }
     const fit = target.admits(read.order, promised, deps.settings.memoryHeadroomMb);
     if (!fit.fits) return this.#decline(contract, fit.why, false);
+    const reserved = this.#reserveRoute(contract, target);
+    if ('refused' in reserved) return this.#decline(contract, reserved.refused, false);
     const lane = target.creating.tryTake();
     if (lane === undefined) return this.#decline(contract, BUSY, false);
     this.#declined.delete(contract);
@@ -130,10 +141,25 @@ export class WorkList {
       operation: newOperation(deps),
       order: read.order,
       deadlineAt: now + deps.settings.policy.deliverWithinMs,
+      ...(reserved.route === undefined ? {} : { route: reserved.route }),
     });
     deps.log.info({ contract, target: target.name, offering: item.offering }, 'contract taken from the work list');
     begin(contract, target, lane);
     return true;
+  }
+
+  /** Ports are promised before anything is made: a machine that nobody can reach is none. */
+  #reserveRoute(contract: ContractId, target: Target): { route?: RouteData } | { refused: string } {
+    const { deps, routes } = this.#context;
+    const { gateway } = deps;
+    if (gateway === undefined || !gateway.serves(target.name)) return {};
+    const problem = routes()?.problem;
+    if (gateway.policy === 'required' && problem !== undefined)
+      return { refused: `the gateway does not work: ${problem}` };
+    const { range } = gateway;
+    const allocator = { range, random: deps.random, now: deps.clock.now() };
+    const route = allocateRoute(contract, deps.ledger.records.values(), allocator);
+    return route === undefined ? { refused: 'no free ports for another machine' } : { route };
   }
 
   #decline(contract: ContractId, why: string, final: boolean): boolean {

@@ -1,13 +1,21 @@
-import { type ContractEvent, type ContractRecord, type Decision, decide, type Step } from '../lifecycle/index.ts';
+import {
+  type ContractEvent,
+  type ContractRecord,
+  type Decision,
+  decide,
+  type Step,
+  type World,
+} from '../lifecycle/index.ts';
 import type { LockAnswer } from '../platform/api.ts';
 import type { Cancel } from '../ports/clock.ts';
 import type { ContractId, ExternalId } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
 import type { AccessRequest } from './access.ts';
 import type { ClockWatch } from './clock-watch.ts';
-import type { AgentDeps } from './deps.ts';
+import type { AgentDeps, GatewayDeps } from './deps.ts';
 import { failure, Parked } from './failures.ts';
 import { LockKeeper } from './lock-keeper.ts';
+import type { RouteLane } from './route-lane.ts';
 import type { GiveBack } from './slots.ts';
 import { perform } from './steps.ts';
 import type { SeenPower, Target } from './target.ts';
@@ -19,6 +27,8 @@ export interface WorkerOptions {
   readonly clockWatch: ClockWatch;
   /** What the platform wants of a machine that was handed over, by an answer that is still fresh. */
   readonly platformWants: () => 'remove' | 'stop' | undefined;
+  /** Absent without a gateway. */
+  readonly routes?: RouteLane;
   /** A lane that admission has already reserved. */
   readonly lane?: GiveBack;
   readonly onClosed: (contract: ContractId) => void;
@@ -30,7 +40,7 @@ const ACTING: ReadonlySet<Step> = new Set<Step>(['destroy', 'prune', 'stop', 'st
 /** Steps after which an older list knows nothing of the machine any more. */
 const CHANGING: ReadonlySet<Step> = new Set<Step>(['create', 'destroy', 'prune', 'stop', 'start']);
 /** Steps that a changed goal makes pointless. */
-const INTERRUPTIBLE: ReadonlySet<Step> = new Set<Step>(['create', 'verify', 'start']);
+const INTERRUPTIBLE: ReadonlySet<Step> = new Set<Step>(['create', 'open-route', 'verify', 'start']);
 
 /**
  * Carries one contract: asks `decide`, journals the intent, acts, journals the outcome, asks again. One step at a time.
@@ -145,10 +155,13 @@ export class Worker {
     const running = this.#step?.step;
     if (running !== undefined && CHANGING.has(running)) return;
     if (begunAt < this.#lastChangeEnded || (power === this.#power && twins.length === this.#twins.length)) return;
+    // Nothing may lead to the address of a machine that is gone.
+    if (power === 'absent' || this.#power === 'absent') this.#options.routes?.wake();
     this.#power = power;
     this.#twins = twins;
     // Nobody can log in to a machine that is off or gone.
-    if (running === 'verify' && (power === 'stopped' || power === 'absent')) this.#interrupt(`the machine is ${power}`);
+    const knocks = running === 'verify' || running === 'open-route';
+    if (knocks && (power === 'stopped' || power === 'absent')) this.#interrupt(`the machine is ${power}`);
     this.wake();
   }
 
@@ -212,8 +225,8 @@ export class Worker {
     }
   }
 
-  #world(): Parameters<typeof decide>[1] {
-    const { clockWatch, platformWants, target } = this.#options;
+  #world(): World {
+    const { clockWatch, deps, platformWants, target } = this.#options;
     const lockLeftMs = this.#lock.leftMs;
     const wanted = platformWants();
     return {
@@ -223,6 +236,7 @@ export class Worker {
       ...(clockWatch.trusted ? {} : { clockSuspect: true }),
       ...(wanted === undefined ? {} : { platformWants: wanted }),
       ...(this.#twins.length === 0 ? {} : { twins: true }),
+      ...gatewayFacts(deps.gateway),
       asked: this.#operatorAsked ? { ...this.#asked, password: true } : this.#asked,
     };
   }
@@ -274,7 +288,7 @@ export class Worker {
   }
 
   async #journalled(step: Step, why: string, signal: AbortSignal): Promise<void> {
-    const { deps, target } = this.#options;
+    const { deps, routes, target } = this.#options;
     const before = this.record;
     const attempt = (before.tries[step]?.count ?? 0) + 1;
     const outcomeUnknown = before.running?.step === step || UNKNOWN.has(before.tries[step]?.kind ?? '');
@@ -292,6 +306,7 @@ export class Worker {
         outcomeUnknown,
         twins: this.#twins,
         asked: this.#asked,
+        ...(routes === undefined ? {} : { routes }),
         signal,
         log: this.#log,
         onLock: (answer: LockAnswer, askedAt) => this.#lock.learnt(answer, askedAt),
@@ -335,7 +350,7 @@ export class Worker {
 
   /** A create may not outlive the time in which its machine could still be handed over. */
   #deadline(step: Step): Cancel | undefined {
-    if (step !== 'create' && step !== 'verify') return undefined;
+    if (step !== 'create' && step !== 'verify' && !(step === 'open-route' && this.delivering)) return undefined;
     const left = this.record.deadlineAt - this.#options.deps.clock.now();
     return this.#options.deps.clock.after(Math.max(left, 1_000), () =>
       this.#interrupt('the time for this contract is over'),
@@ -368,6 +383,12 @@ export class Worker {
     this.#stopping = true;
     this.#options.onClosed(this.contract);
   }
+}
+
+function gatewayFacts(gateway: GatewayDeps | undefined): Pick<World, 'gateway'> {
+  if (gateway === undefined) return {};
+  const { dns, policy, port } = gateway;
+  return { gateway: { policy, publicIp: port.publicIp, publishes: dns === 'platform' } };
 }
 
 const FAULT_PAUSE_MS = 60_000;

@@ -1,5 +1,11 @@
-/** Raised whenever older programs could no longer read what is written. Every version ever released stays a fixture of the tests. */
-export const LEDGER_VERSION = 1;
+/**
+ * Raised whenever older programs could no longer read what is written. Every version ever released stays a fixture of the tests.
+ *
+ * | version | since then |
+ * |---|---|
+ * | 2 | routes: a program that does not know them would free a machine's address while ports still lead to it |
+ */
+export const LEDGER_VERSION = 2;
 
 export const FORMAT_NAME = 'dc-agent-ledger';
 export const SNAPSHOT_FILE = 'snapshot.jsonl';
@@ -26,10 +32,10 @@ export class LedgerVersionError extends Error {
   }
 }
 
-/** Checks the first line of a ledger file. Throws LedgerVersionError for a newer format, returns false when it is no header. */
-export function isHeader(file: string, line: Record<string, unknown>): boolean {
-  if (line['format'] !== FORMAT_NAME) return false;
+/** The format of a file whose first line this is. Throws LedgerVersionError for a newer one, returns undefined when it is no header. */
+export function formatVersion(file: string, line: Record<string, unknown>): number | undefined {
+  if (line['format'] !== FORMAT_NAME) return undefined;
   const version = line['version'];
   if (typeof version !== 'number' || version > LEDGER_VERSION) throw new LedgerVersionError(file, version);
-  return true;
+  return version;
 }

@@ -128,7 +128,7 @@ describe('a ledger', () => {
     const [header, line] = bytesOf(disk, journals(disk)[0] ?? '')
       .toString('utf8')
       .split('\n');
-    expect(decodeLine(header ?? '')).toMatchObject({ format: 'dc-agent-ledger', version: 1, after: 0 });
+    expect(decodeLine(header ?? '')).toMatchObject({ format: 'dc-agent-ledger', version: 2, after: 0 });
     expect(decodeLine(line ?? '')).toMatchObject({ n: 1, at: NOW, c: A, e: { type: 'admitted' } });
   });
 });
@@ -266,11 +266,11 @@ describe('opening', () => {
     'refuses a newer %s without touching anything',
     async (name) => {
       disk = await diskWith(entries(A));
-      put(disk, `${DIRECTORY}/${name}`, encodeLine({ format: 'dc-agent-ledger', version: 2, n: 0, after: 0 }));
+      put(disk, `${DIRECTORY}/${name}`, encodeLine({ format: 'dc-agent-ledger', version: 3, n: 0, after: 0 }));
       const before = JSON.stringify([...disk.files]);
       await expect(openOn(disk)).rejects.toThrow(LedgerVersionError);
       await expect(openOn(disk)).rejects.toThrow(
-        `${name} has format version 2, and this program knows up to 1: it was written by a newer dc-agent. ` +
+        `${name} has format version 3, and this program knows up to 2: it was written by a newer dc-agent. ` +
           'Run that version again, or a newer one; going back would lose promises made to tenants.',
       );
       await expect(openOn(disk)).rejects.toMatchObject({ name: 'LedgerVersionError' });

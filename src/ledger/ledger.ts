@@ -160,7 +160,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     for (const problem of state.problems) log.error({ problem }, 'the ledger is damaged');
     for (const [contract, why] of state.quarantined)
       log.error({ contract, why }, 'a contract is quarantined: its ledger entries are damaged');
-    if (state.journalled >= SNAPSHOT_AFTER / 10 || state.tail === undefined) await ledger.compact();
+    if (state.journalled >= SNAPSHOT_AFTER / 10 || state.tail === undefined || state.outdated) await ledger.compact();
     return ledger;
   } catch (error) {
     await release();

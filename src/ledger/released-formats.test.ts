@@ -63,6 +63,14 @@ describe('the fixtures', () => {
     expect(types).toEqual(new Set(known));
   });
 
+  it('hold every kind of entry that came with format 2', async () => {
+    const text = await readFile(join(FIXTURES, 'v2/journal/journal-000000000000.jsonl'), 'utf8');
+    for (const kind of ['"type":"unrouted"', '"type":"adopted"', '"type":"password"', '"route":{'])
+      expect(text).toContain(kind);
+    for (const step of ['open-route', 'close-route', 'publish-name', 'withdraw-name', 'rekey', 'reset', 'prune'])
+      expect(text).toContain(`"type":"done","step":"${step}"`);
+  });
+
   it('exist for every format that was ever released', () => {
     expect(versions).toEqual(Array.from({ length: LEDGER_VERSION }, (_, index) => `v${index + 1}`));
     expect(cases.length).toBeGreaterThanOrEqual(6);
@@ -98,12 +106,25 @@ describe.each(cases.map((fixture) => [basename(fixture), fixture]))('%s', (_name
   });
 });
 
+describe('a ledger of an older format', () => {
+  it('is rewritten before anything is added, so that an older program refuses it instead of misreading it', async () => {
+    const ledger = await openCopy(join(FIXTURES, 'v1/journal'));
+    await ledger.close();
+    const names = (await readdir(directory)).filter((name) => name.endsWith('.jsonl'));
+    expect(names).toHaveLength(2);
+    for (const name of names) {
+      const [header] = (await readFile(join(directory, name), 'utf8')).split('\n');
+      expect(header).toContain(`"version":${LEDGER_VERSION}`);
+    }
+  });
+});
+
 describe('a ledger of a newer format', () => {
   it('is refused in words that say what to do, and left as it is', async () => {
-    const before = await readFile(join(FIXTURES, 'v2/snapshot.jsonl'), 'utf8');
-    await expect(openCopy(join(FIXTURES, 'v2'))).rejects.toThrow(LedgerVersionError);
-    await expect(openCopy(join(FIXTURES, 'v2'))).rejects.toThrow(
-      'snapshot.jsonl has format version 2, and this program knows up to 1: it was written by a newer dc-agent. Run that version again',
+    const before = await readFile(join(FIXTURES, 'v3/snapshot.jsonl'), 'utf8');
+    await expect(openCopy(join(FIXTURES, 'v3'))).rejects.toThrow(LedgerVersionError);
+    await expect(openCopy(join(FIXTURES, 'v3'))).rejects.toThrow(
+      'snapshot.jsonl has format version 3, and this program knows up to 2: it was written by a newer dc-agent. Run that version again',
     );
     expect(await readFile(join(directory, 'snapshot.jsonl'), 'utf8')).toBe(before);
   });

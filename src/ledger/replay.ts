@@ -3,7 +3,7 @@ import { apply } from '../lifecycle/apply.ts';
 import type { ContractEvent, ContractRecord } from '../lifecycle/record.ts';
 import type { Disk } from '../ports/disk.ts';
 import { type ContractId, parseContractId } from '../ports/ids.ts';
-import { isHeader, isJournal, SNAPSHOT_FILE } from './format.ts';
+import { formatVersion, isJournal, LEDGER_VERSION, SNAPSHOT_FILE } from './format.ts';
 import { contractsOfDamagedLine, decodeLine } from './line.ts';
 
 export interface Replay {
@@ -19,6 +19,8 @@ export interface Replay {
   /** The newest journal, and where its good part ends. Undefined when there is none. */
   tail: { readonly file: string; readonly goodLength: number; readonly length: number } | undefined;
   readonly files: readonly string[];
+  /** Some file is of an older format: entries of today must not follow there, where an older program would read on. */
+  outdated: boolean;
 }
 
 /**
@@ -36,6 +38,7 @@ export async function replay(disk: Disk, directory: string): Promise<Replay> {
     journalled: 0,
     tail: undefined,
     files: journals,
+    outdated: false,
   };
   if (names.includes(SNAPSHOT_FILE)) readSnapshot(state, await text(disk, directory, SNAPSHOT_FILE));
   for (const name of journals) {
@@ -55,7 +58,7 @@ function readSnapshot(state: Replay, content: string): void {
   for (const line of content.split('\n')) {
     if (line === '') continue;
     const value = decodeLine(line);
-    if (value !== undefined && isHeader(SNAPSHOT_FILE, value)) {
+    if (value !== undefined && isHeader(state, SNAPSHOT_FILE, value)) {
       state.last = entryNumber(value['n']) ?? 0;
       expected = value['lines'];
       continue;
@@ -66,6 +69,12 @@ function readSnapshot(state: Replay, content: string): void {
   if (typeof expected === 'number' && found < expected) {
     state.problems.push(`${SNAPSHOT_FILE} is cut short: ${expected - found} of its ${expected} contracts are missing`);
   }
+}
+
+function isHeader(state: Replay, file: string, line: Record<string, unknown>): boolean {
+  const version = formatVersion(file, line);
+  if (version !== undefined && version < LEDGER_VERSION) state.outdated = true;
+  return version !== undefined;
 }
 
 /** False when the line is not one that a ledger writes. */
@@ -99,7 +108,7 @@ function readJournal(state: Replay, name: string, bytes: Uint8Array): void {
 
 function readEntry(state: Replay, name: string, line: string): void {
   const value = decodeLine(line);
-  if (value !== undefined && isHeader(name, value)) return noteGap(state, name, entryNumber(value['after']));
+  if (value !== undefined && isHeader(state, name, value)) return noteGap(state, name, entryNumber(value['after']));
   const number = entryNumber(value?.['n']);
   const contract = parseContractId(value?.['c']);
   const at = value?.['at'];
@@ -134,7 +143,7 @@ function damaged(state: Replay, line: string, where: string): void {
 
 /** Numbers beyond what can be counted on from are not ours. */
 function entryNumber(value: unknown): number | undefined {
-  return typeof value === 'number' && value >= 0 && value < 2 ** 52 ? value : undefined;
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) < 2 ** 52 ? Number(value) : undefined;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,5 +1,6 @@
 import type { ContractId, OperationId } from '../ports/ids.ts';
-import type { ContractEvent, ContractRecord, FailureKind, HistoryEntry } from './record.ts';
+import type { ContractEvent, ContractRecord, FailureKind, HistoryEntry, InstanceData } from './record.ts';
+import { addressOf } from './route.ts';
 import type { Step } from './steps.ts';
 
 /** The first entries tell how it began, the last how it stands; between them a long retry loop may be thinned out. */
@@ -41,6 +42,7 @@ function admitted(
     order: event.order,
     admittedAt: at,
     deadlineAt: event.deadlineAt,
+    ...(event.route === undefined ? {} : { route: event.route }),
     goal: 'deliver',
     goalSince: at,
     why: 'taken from the work list',
@@ -64,9 +66,10 @@ function adopted(
   at: number,
   earlier: readonly HistoryEntry[],
 ): ContractRecord {
-  const { target, operation, order, instance } = event;
+  const { instance, type: _type, ...taken } = event;
+  const { order } = event;
   return {
-    ...admitted(contract, { type: 'admitted', target, operation, order, deadlineAt: at }, at, earlier),
+    ...admitted(contract, { ...taken, type: 'admitted', deadlineAt: at }, at, earlier),
     goal: 'keep',
     why: 'adopted by an operator',
     announced: true,
@@ -98,6 +101,9 @@ function change(
         ...(event.step === 'create' ? { machine: 'maybe' as const } : {}),
         ...(event.step === 'claim' ? { claimed: true } : {}),
         ...(event.step === 'deliver' ? { maybeDelivered: true } : {}),
+        ...(event.step === 'open-route' ? { routeState: 'opening' as const } : {}),
+        ...(event.step === 'close-route' ? { routeState: 'closing' as const } : {}),
+        ...(event.step === 'publish-name' ? { dnsName: { ...record.dnsName, state: 'maybe' as const } } : {}),
       };
     case 'done':
       return succeeded(ended(record, event.step), event, at);
@@ -126,9 +132,12 @@ function change(
     case 'ends':
       return { ...record, endsAt: event.endsAt };
     case 'instance':
-      return { ...record, instance: event.instance };
+      return withInstance(record, event.instance);
+    case 'unrouted':
+      return without(without(record, 'route'), 'routeState');
     case 'reappeared':
-      return reappeared(without(record, 'closedAt'), event.operation ?? record.operation);
+      // Its ports may be somebody else's by now.
+      return reappeared(without(without(record, 'closedAt'), 'route'), event.operation ?? record.operation);
     case 'password':
       return { ...record, nextPassword: event.sealedPassword };
     case 'closed':
@@ -173,13 +182,23 @@ function succeeded(
     case 'create':
       return {
         // It may be another machine than the one that was looked at before.
-        ...without(base, 'hostKey'),
+        ...withInstance(without(base, 'hostKey'), event.instance),
         verified: false,
         machine: 'made',
         power: 'running',
-        ...(event.instance === undefined ? {} : { instance: event.instance }),
         ...(event.sealedPassword === undefined ? {} : { sealedPassword: event.sealedPassword }),
       };
+    case 'open-route':
+      return { ...base, routeState: 'open' };
+    case 'close-route':
+      return without(base, 'routeState');
+    case 'publish-name':
+      return {
+        ...base,
+        dnsName: { state: 'there', ...(event.publicIp === undefined ? {} : { publicIp: event.publicIp }) },
+      };
+    case 'withdraw-name':
+      return without(base, 'dnsName');
     case 'credential':
       return without(base, 'sealedPassword');
     case 'deliver':
@@ -208,12 +227,11 @@ function succeeded(
       return { ...base, power: 'stopped' };
     case 'start':
       return {
-        ...base,
+        ...withInstance(base, event.instance),
         power: 'running',
         // What is to be handed over must be seen to let a login in after its last start.
         ...(record.goal === 'deliver' ? { verified: false } : {}),
         starts: { count: countStarts(record, at), lastAt: at },
-        ...(event.instance === undefined ? {} : { instance: event.instance }),
       };
     default:
       return base;
@@ -265,10 +283,25 @@ function ended(record: ContractRecord, step: Step): ContractRecord {
   return record.running?.step === step ? without(record, 'running') : record;
 }
 
-function without<Key extends 'running' | 'closedAt' | 'hostKey' | 'sealedPassword' | 'nextPassword' | 'instance'>(
-  record: ContractRecord,
-  key: Key,
-): ContractRecord {
+/** A route leads to an address: one that changed has to be opened, and proved, again. */
+function withInstance(record: ContractRecord, instance: InstanceData | undefined): ContractRecord {
+  if (instance === undefined) return record;
+  const moved = record.routeState === 'open' && addressOf(record.instance) !== addressOf(instance);
+  return { ...record, instance, ...(moved ? { routeState: 'opening' as const } : {}) };
+}
+
+type Optional =
+  | 'running'
+  | 'closedAt'
+  | 'hostKey'
+  | 'sealedPassword'
+  | 'nextPassword'
+  | 'instance'
+  | 'route'
+  | 'routeState'
+  | 'dnsName';
+
+function without(record: ContractRecord, key: Optional): ContractRecord {
   const { [key]: _dropped, ...rest } = record;
   return rest as ContractRecord;
 }

@@ -15,6 +15,14 @@ export interface World {
   readonly twins?: boolean;
   /** What the tenant asked for that this target can give, and does not have yet. */
   readonly asked?: { readonly sshKey?: string; readonly password?: true };
+  /** How routes are made here; undefined where they are not. */
+  readonly gateway?: {
+    /** `required`: nothing is handed over before its route is proved. `best-effort`: one attempt is enough. */
+    readonly policy: 'required' | 'best-effort';
+    readonly publicIp: string;
+    /** Each route gets a DNS name through the platform. */
+    readonly publishes: boolean;
+  };
   /** What the platform wants of a machine that was handed over, as it said lately; undefined when it was not asked lately. */
   readonly platformWants?: 'remove' | 'stop';
   /** Our clock is known to be wrong, so a deadline that seems to have passed proves nothing. */
@@ -68,10 +76,11 @@ const WHY_DELIVER: Record<DeliverStep, string> = {
   announce: 'the platform is told that work has begun',
   create: 'the machine is to be made',
   start: 'it should run, and is off',
+  'open-route': 'the machine is reached through ports of this host',
   verify: 'a login must be seen to work before anybody is told',
   deliver: 'the machine is ready',
 };
-type DeliverStep = 'claim' | 'announce' | 'create' | 'start' | 'verify' | 'deliver';
+type DeliverStep = 'claim' | 'announce' | 'create' | 'start' | 'open-route' | 'verify' | 'deliver';
 
 function missing(record: ContractRecord, world: World, policy: Policy): DeliverStep {
   if ((world.lockLeftMs ?? 0) <= policy.lockMarginMs) return 'claim';
@@ -79,8 +88,18 @@ function missing(record: ContractRecord, world: World, policy: Policy): DeliverS
   // Not there although it was made: the same operation finds it, or makes it again.
   if (record.machine !== 'made' || world.power === 'absent') return 'create';
   if (shouldStart(record, world)) return 'start';
+  if (lacksRoute(record, world) && !mayDoWithout(record, world)) return 'open-route';
   if (world.can.needsLogin && !record.verified) return 'verify';
   return 'deliver';
+}
+
+function lacksRoute(record: ContractRecord, world: World): boolean {
+  return world.gateway !== undefined && record.route !== undefined && record.routeState !== 'open';
+}
+
+function mayDoWithout(record: ContractRecord, world: World): boolean {
+  const failure = record.tries['open-route'];
+  return world.gateway?.policy === 'best-effort' && failure !== undefined && failure.kind !== 'parked';
 }
 
 const CANNOT = 'This machine cannot be made as ordered.';
@@ -126,6 +145,10 @@ function keep(record: ContractRecord, world: World, now: number): Decision {
   const next = owed(record, world, now);
   if (next !== undefined) return next;
   if (shouldStart(record, world)) return startAgain(record, now);
+  if (lacksRoute(record, world) && record.machine === 'made' && world.power !== 'absent') {
+    const open = attempt(record, 'open-route', now, WHY_DELIVER['open-route']);
+    if (open.kind === 'step') return open;
+  }
   const access = askedFor(record, world).map((step) => attempt(record, step, now, WHY_ACCESS[step]));
   const ready = access.find((decision) => decision.kind === 'step');
   if (ready !== undefined) return ready;
@@ -158,11 +181,29 @@ function owed(record: ContractRecord, world: World, now: number): Decision | und
     const next = attempt(record, 'release', now, 'delivered: the lock is of no more use');
     if (next.kind === 'step') return next;
   }
+  const naming = nameStep(record, world);
+  if (naming !== undefined) {
+    const next = attempt(record, naming, now, WHY_NAME[naming]);
+    if (next.kind === 'step') return next;
+  }
   if (world.twins === true) {
     const next = attempt(record, 'prune', now, 'a second machine of the same operation turned up');
     if (next.kind === 'step') return next;
   }
   return undefined;
+}
+
+type NameStep = 'publish-name' | 'withdraw-name';
+const WHY_NAME: Record<NameStep, string> = {
+  'publish-name': 'the route has no DNS name yet',
+  'withdraw-name': 'the DNS name is for an address that this host had before',
+};
+
+/** The platform adds a second address to a name that is there, so an old one has to go first. */
+function nameStep({ route, dnsName }: ContractRecord, { gateway }: World): NameStep | undefined {
+  if (gateway === undefined || route === undefined || !gateway.publishes) return undefined;
+  if (dnsName?.publicIp !== undefined && dnsName.publicIp !== gateway.publicIp) return 'withdraw-name';
+  return dnsName?.state === 'there' ? undefined : 'publish-name';
 }
 
 function startAgain(record: ContractRecord, now: number): Decision {
@@ -193,7 +234,7 @@ function stop(record: ContractRecord, world: World, now: number): Decision {
 
 function remove(record: ContractRecord, world: World, policy: Policy, now: number): Decision {
   const wanted = toRemove(record, world, policy);
-  if (wanted.includes('destroy') && !isStillDoomed(record, world, now)) return { kind: 'wait', why: ASK_AGAIN };
+  if (mayExist(record) && !isStillDoomed(record, world, now)) return { kind: 'wait', why: ASK_AGAIN };
   if (wanted.length === 0) return { kind: 'close', why: `removed: ${record.why}` };
   const possible = wanted.map((step) => attempt(record, step, now, WHY_REMOVE[step]));
   const ready = possible.find((decision) => decision.kind === 'step');
@@ -213,13 +254,19 @@ function isStillDoomed(record: ContractRecord, world: World, now: number): boole
   return record.endsAt !== undefined && record.endsAt <= now && world.clockSuspect !== true;
 }
 
-type RemoveStep = 'claim' | 'fail' | 'destroy' | 'terminate' | 'release';
+function mayExist({ machine }: ContractRecord): boolean {
+  return machine === 'made' || machine === 'maybe';
+}
+
+type RemoveStep = 'claim' | 'fail' | 'close-route' | 'destroy' | 'terminate' | 'release' | 'withdraw-name';
 const WHY_REMOVE: Record<RemoveStep, string> = {
   claim: 'only the holder of the lock may report a failure',
   fail: 'the platform is told why there will be no machine',
+  'close-route': 'its ports must lead nowhere before its address is free for others',
   destroy: 'nothing of it may stay',
   terminate: 'the platform is told that the machine is gone',
   release: 'the lock is of no more use',
+  'withdraw-name': 'its DNS name leads nowhere',
 };
 
 function toRemove(record: ContractRecord, world: World, policy: Policy): RemoveStep[] {
@@ -227,10 +274,13 @@ function toRemove(record: ContractRecord, world: World, policy: Policy): RemoveS
   const owesFailure = record.reason === 'failed' && !record.failReported;
   // The report comes first: the refund should not wait for a backend that may be the very thing that is broken.
   if (owesFailure) wanted.push((world.lockLeftMs ?? 0) <= policy.lockMarginMs ? 'claim' : 'fail');
-  if (record.machine === 'made' || record.machine === 'maybe') wanted.push('destroy');
+  const routed = record.routeState !== undefined && world.gateway !== undefined;
+  if (routed) wanted.push('close-route');
+  else if (mayExist(record)) wanted.push('destroy');
   const machineGone = record.machine === 'none' || record.machine === 'gone';
   if (record.reason === 'cancelled' && !record.terminateReported && machineGone) wanted.push('terminate');
   if (record.claimed && !owesFailure && machineGone) wanted.push('release');
+  if (record.dnsName !== undefined && world.gateway !== undefined) wanted.push('withdraw-name');
   return wanted;
 }
 

@@ -57,7 +57,9 @@ export function pace(step: Step, kind: FailureKind): Pace {
     step === 'stop' ||
     step === 'verify' ||
     step === 'rekey' ||
-    step === 'reset'
+    step === 'reset' ||
+    step === 'open-route' ||
+    step === 'close-route'
     ? BACKEND
     : PLATFORM;
 }

@@ -50,6 +50,16 @@ export interface InstanceData {
   readonly additionalDetails?: string;
 }
 
+/** A contract's ports at this host's address. Nobody else gets them until an hour after the contract was closed. */
+export interface RouteData {
+  /** Six characters of a-z and 0-9: the first label of its name. */
+  readonly slug: string;
+  readonly firstPort: number;
+  readonly portCount: number;
+  /** The machine's address, where we give it; else it is what the backend says. */
+  readonly ipv4?: string;
+}
+
 export type FailureKind =
   | 'retry'
   | 'throttled'
@@ -102,6 +112,12 @@ export interface ContractRecord {
   readonly machine: 'none' | 'maybe' | 'made' | 'gone';
   readonly instance?: InstanceData;
   readonly handles: Readonly<Record<string, string>>;
+  /** Present for machines that need this host's address to be reached. */
+  readonly route?: RouteData;
+  /** `opening`, `closing`: the ports may lead to the machine, or not. Absent: they certainly do not. */
+  readonly routeState?: 'opening' | 'open' | 'closing';
+  /** The platform may have, or has, a DNS name for the route, with the address that it was asked for. */
+  readonly dnsName?: { readonly state: 'maybe' | 'there'; readonly publicIp?: string };
   readonly verified: boolean;
   readonly hostKey?: string;
   /** The report `provisioned` was sent at least once, and nobody knows that it did not arrive. */
@@ -150,6 +166,7 @@ export type ContractEvent =
       readonly operation: OperationId;
       readonly order: OrderData;
       readonly deadlineAt: number;
+      readonly route?: RouteData;
     }
   /** An operator gave us a machine that another program made and handed over. One entry, so that no crash leaves half of it. */
   | {
@@ -158,6 +175,7 @@ export type ContractEvent =
       readonly operation: OperationId;
       readonly order: OrderData;
       readonly instance: InstanceData;
+      readonly route?: RouteData;
     }
   | { readonly type: 'intent'; readonly step: Step; readonly attempt: number }
   | {
@@ -168,6 +186,8 @@ export type ContractEvent =
       readonly sealedPassword?: string;
       /** The tenant's key from now on. */
       readonly sshKey?: string;
+      /** The address that the DNS name was made for. */
+      readonly publicIp?: string;
       /** What was special about it, for the time line. */
       readonly note?: string;
     }
@@ -193,6 +213,8 @@ export type ContractEvent =
   | { readonly type: 'unannounced'; readonly why: string }
   | { readonly type: 'ends'; readonly endsAt: number }
   | { readonly type: 'instance'; readonly instance: InstanceData }
+  /** The machine turned out not to need a route, so its ports are free again. */
+  | { readonly type: 'unrouted'; readonly why: string }
   /** `operation`: whose machine it is, when not that of the latest. */
   | { readonly type: 'reappeared'; readonly operation?: OperationId }
   | { readonly type: 'password'; readonly sealedPassword: string }

@@ -46,6 +46,8 @@ export function tell(event: ContractEvent): Words {
       return { text: `paid until ${new Date(event.endsAt).toISOString()}` };
     case 'instance':
       return { text: 'machine seen with new details', ...placeDetail(event.instance) };
+    case 'unrouted':
+      return { text: 'needs no route', detail: event.why };
     case 'password':
       return { text: 'a new password was made' };
     case 'reappeared':
@@ -63,16 +65,20 @@ const PURPOSE: Readonly<Record<Step, string>> = {
   claim: 'takes the platform’s lock, so that no other agent works on it',
   announce: 'tells the platform that work has begun',
   create: 'makes the machine',
+  'open-route': 'opens its ports at this host’s address, and proves that they lead to it',
   verify: 'waits until the tenant’s key is accepted over SSH',
   deliver: 'tells the platform where the machine is',
   credential: 'hands the root password to the platform, which encrypts it for the tenant',
   release: 'gives the lock back',
   fail: 'tells the platform why there will be no machine',
+  'close-route': 'closes its ports, before its address can be somebody else’s',
   destroy: 'removes the machine',
   prune: 'removes a second machine that a late answer left',
   terminate: 'tells the platform that the machine is gone',
   rekey: 'replaces the tenant’s keys in the machine',
   reset: 'sets a new password in the machine',
+  'publish-name': 'asks the platform for its DNS name',
+  'withdraw-name': 'asks the platform to remove its DNS name',
   stop: 'turns the machine off',
   start: 'turns the machine on',
 };

@@ -1,0 +1,42 @@
+import { type ContractRecord, type InstanceData, isBehindHost, type RouteData, routeOf } from '../lifecycle/index.ts';
+import type { InstanceDetails } from '../platform/api.ts';
+import type { GatewayDeps } from './deps.ts';
+
+/** What the tenant is told: where the machine is, and, behind this host, the ports and the name that lead to it. */
+export function details(
+  record: ContractRecord,
+  instance: InstanceData,
+  gateway: GatewayDeps | undefined,
+): InstanceDetails {
+  const routed = gateway !== undefined && record.route !== undefined && isBehindHost(instance);
+  const publicIp = routed ? gateway.port.publicIp : instance.publicIp;
+  return {
+    external_id: instance.externalId,
+    ip_address: instance.ipv4 ?? instance.ssh?.host ?? null,
+    ipv6_address: instance.ipv6 ?? null,
+    ...(publicIp === undefined ? {} : { public_ip: publicIp }),
+    // Shown beside the public address, so it has to be the port there.
+    ssh_port: (routed ? record.route?.firstPort : instance.ssh?.port) ?? null,
+    // Never here: the platform stores this object in clear. A password goes through the call that encrypts it.
+    root_password: null,
+    additional_details: instance.additionalDetails ?? null,
+    ...(routed && record.route !== undefined ? routeDetails(record, record.route, gateway) : {}),
+  };
+}
+
+/** One key of a wrong type would cost all of them, silently: strings and whole numbers up to 65535. The range includes its end. */
+function routeDetails(
+  record: ContractRecord,
+  { slug, firstPort, portCount }: RouteData,
+  gateway: GatewayDeps,
+): Partial<InstanceDetails> {
+  const route = routeOf(record);
+  const name = route === undefined ? undefined : gateway.port.nameOf(route);
+  return {
+    gateway_slug: slug,
+    ...(name === undefined ? {} : { gateway_subdomain: name }),
+    gateway_ssh_port: firstPort,
+    gateway_port_range_start: firstPort,
+    gateway_port_range_end: firstPort + portCount - 1,
+  };
+}
