@@ -10,7 +10,7 @@ const APPLY_DEADLINE_MS = 30_000;
 
 /** How the last pass left the routes. */
 export interface RoutesAsMade extends Applied {
-  /** Routes that are asked for and must not be open now, and why. */
+  /** Routes that are asked for and are not open, and why: they must not be now, or the gateway refused them. */
   readonly withheld: ReadonlyMap<ContractId, string>;
 }
 
@@ -124,10 +124,11 @@ export class RouteLane {
     const applied = await withDeadline(deps.clock, APPLY_DEADLINE_MS, signal, (inner) =>
       gateway.port.apply(routes, inner),
     );
+    const closed = new Map([...withheld, ...applied.refused]);
     for (const repair of applied.repaired) deps.log.warn({ repair }, 'a route was not as it should be: repaired');
-    for (const [contract, why] of withheld)
+    for (const [contract, why] of closed)
       if (this.#made?.withheld.get(contract) !== why) deps.log.error({ contract, why }, 'a route is withheld');
-    return { ...applied, withheld };
+    return { ...applied, withheld: closed };
   }
 }
 
