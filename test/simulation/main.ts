@@ -137,8 +137,7 @@ async function hunt(name: string): Promise<void> {
   const tally = await runStories({
     known: values.known === undefined ? [] : [number(values.known, 'known')],
     from: number(values.from ?? '1', 'from'),
-    seeds: Number.POSITIVE_INFINITY,
-    ...(values.seconds === undefined ? {} : { seconds: number(values.seconds, 'seconds') }),
+    seeds: number(values.seeds ?? '600', 'seeds'),
     workers: cpus().length,
     first: true,
     backend,

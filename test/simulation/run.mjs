@@ -27,8 +27,9 @@ async function mutants(names) {
       mutant.name,
       '--teller',
       teller,
-      '--seconds',
-      '30',
+      // Stories and not seconds: how busy the machine is says nothing about the agent.
+      '--seeds',
+      '600',
       '--from',
       '1',
       '--backend',
