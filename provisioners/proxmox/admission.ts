@@ -7,7 +7,7 @@ import { chooseNode, type Need, type Option } from './nodes.ts';
 import { GIB, MIB } from './room.ts';
 import { isAllowedNode } from './schema.ts';
 import { orderedTemplate, storagesOf, templateFaults, templatesFor } from './template.ts';
-import { viewCluster } from './view.ts';
+import { type View, viewCluster } from './view.ts';
 import type { PveVmRow, VmConfig } from './wire.ts';
 
 /** Where and how a machine will be made. Its room is reserved. */
@@ -28,8 +28,9 @@ export async function admit(
   before: number | undefined,
 ): Promise<Place> {
   const { settings, ids, reservations } = backend;
-  const { rows } = await viewCluster(backend, ctx);
-  const options = await optionsFor(backend, order, rows, ctx);
+  const view = await viewCluster(backend, ctx);
+  const { rows } = view;
+  const options = await optionsFor(backend, order, view, ctx);
   // From here to the reservation nothing waits, so two creates cannot be given the same room.
   const need = options.need;
   const option = chooseNode(options.list, need, rows, reservations.all(), settings);
@@ -47,7 +48,7 @@ export async function admit(
 async function optionsFor(
   backend: Backend,
   order: MachineOrder,
-  rows: readonly PveVmRow[],
+  { rows, nodes }: View,
   ctx: CallContext,
 ): Promise<{ list: readonly Option[]; need: Need }> {
   const { settings } = backend;
@@ -69,22 +70,26 @@ async function optionsFor(
   const [first] = sound;
   if (first === undefined) throw new ProvisionerError('config', `No machine can be made: ${faults.join('; ')}`);
   const need = needOf(order, first.config);
-  const lists = await Promise.all(sound.map(({ row, config }) => placesOf(backend, row, config, ctx)));
+  const up = nodes.filter(({ status }) => status === 'online').map(({ node }) => node);
+  const lists = await Promise.all(sound.map(({ row, config }) => placesOf(backend, row, config, up, ctx)));
   return { list: lists.flat(), need };
 }
 
 /** The nodes on which one template's machines can be. A clone leaves the template's node only over shared storage. */
-async function placesOf(backend: Backend, row: PveVmRow, config: VmConfig, { signal }: CallContext): Promise<Option[]> {
-  const { settings, facts, pve } = backend;
-  const home = await facts.storages(row.node, signal);
+async function placesOf(
+  { settings, facts }: Backend,
+  row: PveVmRow,
+  config: VmConfig,
+  up: readonly string[],
+  { signal }: CallContext,
+): Promise<Option[]> {
+  const home = await facts.storages(row.node, 'now', signal);
   const own = storagesOf(config);
   const used = home.filter(({ storage }) => own.includes(storage));
   const movable = used.length === own.length && used.every(({ shared }) => shared);
   const how: CloneOrder['how'] = howToClone(settings, used) === 'linked' ? 'linked' : { copyTo: settings.storage };
   const storage = how === 'linked' ? (bootDisk(config)?.storage ?? settings.storage) : settings.storage;
-  const nodes = movable
-    ? (await pve.cluster.nodes(signal)).filter(({ status }) => status === 'online').map(({ node }) => node)
-    : [row.node];
+  const nodes = movable ? up : [row.node];
   return Promise.all(
     nodes
       .filter((node) => isAllowedNode(settings, node))
@@ -93,8 +98,8 @@ async function placesOf(backend: Backend, row: PveVmRow, config: VmConfig, { sig
         node,
         how,
         storage,
-        storages: await facts.storages(node, signal),
-        status: await facts.node(node, signal),
+        storages: await facts.storages(node, 'now', signal),
+        status: await facts.node(node, 'now', signal),
       })),
   );
 }

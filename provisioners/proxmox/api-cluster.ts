@@ -3,6 +3,16 @@ import type { Call } from './call.ts';
 import { reasonOf } from './errors.ts';
 import * as wire from './wire.ts';
 import { datacenterFirewall } from './wire-firewall.ts';
+import { type PveStorageRow, storageRow } from './wire-storage.ts';
+
+/** One look at the whole cluster, as far as the caller may see it. */
+export interface PveResources {
+  readonly vms: readonly wire.PveVmRow[];
+  readonly nodes: readonly wire.PveNodeRow[];
+  readonly storages: readonly PveStorageRow[];
+  /** Guests and nodes that could not be read. */
+  readonly unreadable: number;
+}
 
 export interface ClusterCalls {
   /** Any caller with valid credentials may ask. */
@@ -14,6 +24,8 @@ export interface ClusterCalls {
    * dead guest's; a guest that is being cloned into a pool is not there yet. `unreadable` counts rows that could not be read.
    */
   vms(signal: AbortSignal): Promise<{ rows: wire.PveVmRow[]; unreadable: number }>;
+  /** The same guests, with all nodes (their states are always current) and storages, in one call. */
+  resources(signal: AbortSignal): Promise<PveResources>;
   /** Members and quorum. Needs Sys.Audit on `/`. */
   status(signal: AbortSignal): Promise<wire.PveClusterMember[]>;
   /** The lowest free id in the datacenter's range. It is not reserved. */
@@ -42,6 +54,14 @@ export function clusterCalls(call: Call): ClusterCalls {
         return row.success ? [row.data] : [];
       });
       return { rows, unreadable: entries.length - rows.length };
+    },
+
+    async resources(signal) {
+      const entries = await call(
+        { ...read, doing: 'list what it has', path: '/cluster/resources', answer: wire.list },
+        signal,
+      );
+      return sorted(entries);
     },
 
     status: (signal) =>
@@ -73,3 +93,25 @@ export function clusterCalls(call: Call): ClusterCalls {
     },
   };
 }
+
+/** Pools, zones and kinds of later versions are passed over; what has a VMID or no kind at all may be a guest. */
+function sorted(entries: readonly unknown[]): PveResources {
+  const vms: wire.PveVmRow[] = [];
+  const nodes: wire.PveNodeRow[] = [];
+  const storages: PveStorageRow[] = [];
+  let unreadable = 0;
+  for (const entry of entries) {
+    const { data: kind } = kindOf.safeParse(entry);
+    const guest = wire.vmRow.safeParse(entry);
+    const node = wire.nodeRow.safeParse(entry);
+    const storage = storageRow.safeParse(entry);
+    if (guest.success) vms.push(guest.data);
+    else if (node.success) nodes.push(node.data);
+    else if (storage.success) storages.push(storage.data);
+    else if (kind === undefined || kind.vmid !== undefined || MUST_BE_READ.has(kind.type)) unreadable++;
+  }
+  return { vms, nodes, storages, unreadable };
+}
+
+const kindOf = z.object({ type: z.string(), vmid: z.unknown().optional() });
+const MUST_BE_READ: ReadonlySet<string> = new Set(['qemu', 'lxc', 'node']);

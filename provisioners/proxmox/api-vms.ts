@@ -1,8 +1,9 @@
+import { z } from 'zod';
 import type { Call } from './call.ts';
 import { type Params, path } from './call-request.ts';
 import { writes } from './gate-lanes.ts';
 import type { Upid } from './tasks-upid.ts';
-import { nothing, type VmConfig, type VmStatus, vmConfig, vmStatus } from './wire.ts';
+import { nothing, type VmConfig, type VmOnNode, type VmStatus, vmConfig, vmOnNode, vmStatus } from './wire.ts';
 import { upid, upidOrDone } from './wire-tasks.ts';
 
 /** Where a guest is. Asked of another node than its own, a host says that it does not exist. */
@@ -53,6 +54,8 @@ export interface VmCalls {
   remove(at: VmAt, signal: AbortSignal): Promise<Upid>;
   /** The present truth, unlike `cluster.vms`. */
   status(at: VmAt, signal: AbortSignal): Promise<VmStatus>;
+  /** The present truth about all guests of a node that the caller may see. */
+  onNode(node: string, signal: AbortSignal): Promise<VmOnNode[]>;
 }
 
 export function vmCalls(call: Call): VmCalls {
@@ -151,6 +154,17 @@ export function vmCalls(call: Call): VmCalls {
 
     remove: (vm, signal) =>
       call({ ...task, method: 'DELETE', doing: `remove ${of(vm)}`, path: at(vm), params: { purge: true } }, signal),
+
+    onNode: (node, signal) =>
+      call(
+        {
+          ...read,
+          doing: `list the guests of node '${node}'`,
+          path: path`/nodes/${node}/qemu`,
+          answer: z.array(vmOnNode),
+        },
+        signal,
+      ),
 
     status: (vm, signal) =>
       call(

@@ -9,6 +9,7 @@ import { createPowerNotes } from './power-notes.ts';
 import { createRegistry } from './registry.ts';
 import { createReservations } from './reservations.ts';
 import type { ProxmoxSettings } from './schema.ts';
+import { createShared } from './shared.ts';
 import { createLastSamples } from './traffic-last.ts';
 import type { PveTransport } from './transport.ts';
 
@@ -28,6 +29,8 @@ export function createBackend(
     random,
     gate: createGate(),
     facts: createFacts(pve, clock),
+    looks: createShared(clock),
+    roundups: createShared(clock),
     ids: createIds({ first: settings.vmid_start, last: settings.vmid_end }, clock, random),
     registry: createRegistry(pve, settings, agent, clock),
     book: createAddressBook(),

@@ -10,6 +10,7 @@ import {
 import type { AddressBook } from './address-book.ts';
 
 import type { Pve } from './api.ts';
+import type { PveResources } from './api-cluster.ts';
 import type { Facts } from './facts.ts';
 import type { Gate } from './gate.ts';
 import type { Ids } from './ids.ts';
@@ -17,9 +18,11 @@ import type { PowerNotes } from './power-notes.ts';
 import type { Registry } from './registry.ts';
 import type { Reservations } from './reservations.ts';
 import type { ProxmoxSettings } from './schema.ts';
+import type { Shared } from './shared.ts';
 import { waitForTask } from './tasks.ts';
 import type { Upid } from './tasks-upid.ts';
 import type { LastSamples } from './traffic-last.ts';
+import type { VmOnNode } from './wire.ts';
 
 /** What the rooms of the plugin share within one open target. Nothing in it needs to outlive the process. */
 export interface Backend {
@@ -30,6 +33,10 @@ export interface Backend {
   readonly random: Random;
   readonly gate: Gate;
   readonly facts: Facts;
+  /** Looks at the whole cluster, which what happens at the same time shares. */
+  readonly looks: Shared<PveResources>;
+  /** Looks at all guests of one node, which machines that boot at the same time share. */
+  readonly roundups: Shared<readonly VmOnNode[]>;
   readonly ids: Ids;
   readonly registry: Registry;
   readonly book: AddressBook;

@@ -35,20 +35,21 @@ async function callsOf(act: () => Promise<unknown>): Promise<readonly string[]> 
 }
 
 describe('the number of calls', () => {
-  it('is three for a look at 200 machines, once they are known', async () => {
+  it('is at most three for a cycle with 200 machines, list and inventory together, once they are known', async () => {
     stage = openStage();
     addMachines(200);
     await new Promise((resolve) => stage.clock.after(3_000, () => resolve(undefined)));
-    const first = await stage.provisioner.list(context());
+    // As the agent does it: at the same time.
+    const cycle = () => Promise.all([stage.provisioner.list(context()), stage.provisioner.inventory(context())]);
+    const [first] = await cycle();
     expect(first.complete).toBe(true);
     expect(first.instances).toHaveLength(200);
     for (let round = 0; round < 3; round++) {
       // A minute later one more is read again, so that changes of stamps come to light in time.
       await new Promise((resolve) => stage.clock.after(60_000, () => resolve(undefined)));
-      const calls = await callsOf(() => stage.provisioner.list(context()));
-      expect(calls.length).toBeLessThanOrEqual(3);
+      expect((await callsOf(cycle)).length).toBeLessThanOrEqual(3);
     }
-    expect(await callsOf(() => stage.provisioner.traffic(context()))).toHaveLength(2);
+    expect(await callsOf(() => stage.provisioner.traffic(context()))).toHaveLength(1);
   }, 30_000);
 
   it('for one machine, polling aside, is what its steps need', async () => {
@@ -64,6 +65,20 @@ describe('the number of calls', () => {
       'POST /nodes/pve/qemu/ID/status/start',
     ]);
     expect(kinds.length).toBeLessThanOrEqual(26);
+  });
+
+  it('to guest agents is none before a machine has sent something, however many boot', async () => {
+    stage = openStage({ timings: { agentMs: 8_000, addressMs: 10_000 } });
+    const machines = Array.from({ length: 6 }, () => stage.order());
+    const calls = await callsOf(() =>
+      Promise.all(machines.map((order) => stage.provisioner.create(order, operation(order.stamp)))),
+    );
+    const asked = calls.filter((call) => call.includes('/agent/')).length;
+    const looked = calls.filter((call) => call === 'GET /nodes/pve/qemu').length;
+    // After 9 s they send, after 10 s they have an address; one look at the node in 400 ms serves all.
+    expect(asked).toBeGreaterThanOrEqual(6);
+    expect(asked).toBeLessThanOrEqual(6 * 6);
+    expect(looked).toBeLessThanOrEqual(40);
   });
 
   it('for a change of a stamp is one, and the change is seen in time', async () => {

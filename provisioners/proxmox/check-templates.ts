@@ -49,7 +49,7 @@ async function judge(backend: Backend, row: PveVmRow, { signal }: CallContext): 
     }));
   }
   const own = storagesOf(config);
-  const used = (await facts.storages(row.node, signal)).filter(({ storage }) => own.includes(storage));
+  const used = (await facts.storages(row.node, 'now', signal)).filter(({ storage }) => own.includes(storage));
   const how = howToClone(settings, used) === 'linked' ? 'its machines share its disk' : 'each machine copies its disk';
   const findings: Finding[] = [{ level: 'pass', code: 'proxmox.template.ok', title: `${name} can be sold; ${how}` }];
   if (!hasAgent(config)) {

@@ -56,9 +56,13 @@ export async function cloneTemplate(
   }
 }
 
-/** Whole copies at the same time starve each other, and storages whose lock is waited for give up after 10 to 60 s. */
+/**
+ * Whole copies at the same time starve each other. Linked ones only queue for the storage's lock, a moment each: it is waited for 10 s,
+ * and that of a shared storage is tried for once in a second.
+ */
 function laneOf({ how, node, storage, storages }: Place): Lane {
   const shared = storages.some((each) => each.storage === storage && each.shared);
   const where = shared ? storage : `${storage} on ${node}`;
-  return how === 'linked' ? { name: `clones on ${where}`, width: 6 } : { name: `copies to ${where}`, width: 2 };
+  if (how !== 'linked') return { name: `copies to ${where}`, width: 2 };
+  return { name: `clones on ${where}`, width: shared ? 6 : 24 };
 }

@@ -2,52 +2,56 @@ import type { Clock } from '../../src/provisioner/index.ts';
 import type { Pve } from './api.ts';
 import type { VmAt } from './api-vms.ts';
 import { reasonOf } from './errors.ts';
-import type { PveNodeStatus, PveVersion, VmConfig } from './wire.ts';
+import { createShared } from './shared.ts';
+import type { PveNodeStatus, PvePciDevice, PveVersion, VmConfig } from './wire.ts';
 import type { PveNodeStorage } from './wire-storage.ts';
 
-/** What changes slowly, so that many creates at once ask once. Failures are not kept. */
+/** How old an answer may be: `now` for what room there is, `lately` for what changes with a screwdriver or a colleague's plan. */
+export type Age = 'now' | 'lately';
+
+/** What changes slowly, so that many creates at once ask once, and a cycle in which nothing happens hardly asks at all. */
 export interface Facts {
   version(signal: AbortSignal): Promise<PveVersion>;
   /** `unseen` without Sys.Audit on the node. */
-  node(node: string, signal: AbortSignal): Promise<PveNodeStatus | 'unseen'>;
-  storages(node: string, signal: AbortSignal): Promise<PveNodeStorage[]>;
+  node(node: string, age: Age, signal: AbortSignal): Promise<PveNodeStatus | 'unseen'>;
+  storages(node: string, age: Age, signal: AbortSignal): Promise<PveNodeStorage[]>;
+  /** None without the right to look. */
+  pci(node: string, signal: AbortSignal): Promise<PvePciDevice[]>;
   template(at: VmAt, signal: AbortSignal): Promise<VmConfig>;
 }
 
-const NODE_MS = 10_000;
+const AGE_MS: Readonly<Record<Age, number>> = { now: 10_000, lately: 600_000 };
 const TEMPLATE_MS = 60_000;
 /** Hosts are upgraded while the agent runs. */
 const VERSION_MS = 600_000;
 
 export function createFacts(pve: Pick<Pve, 'cluster' | 'nodes' | 'storage' | 'vms'>, clock: Clock): Facts {
-  const version = remembered<PveVersion>(VERSION_MS);
-  const nodes = remembered<PveNodeStatus | 'unseen'>(NODE_MS);
-  const storages = remembered<PveNodeStorage[]>(NODE_MS);
-  const templates = remembered<VmConfig>(TEMPLATE_MS);
+  const versions = createShared<PveVersion>(clock);
+  const nodes = createShared<PveNodeStatus | 'unseen'>(clock);
+  const storages = createShared<PveNodeStorage[]>(clock);
+  const devices = createShared<PvePciDevice[]>(clock);
+  const templates = createShared<VmConfig>(clock);
   return {
-    version: (signal) => version('', () => pve.cluster.version(signal)),
-    node: (node, signal) => nodes(node, () => statusOf(node, signal)),
-    storages: (node, signal) => storages(node, () => pve.storage.onNode(node, signal)),
-    template: (at, signal) => templates(`${at.node}/${at.vmid}`, () => pve.vms.config(at, 'pending', signal)),
+    version: (signal) => versions.recent('', VERSION_MS, { ask: () => pve.cluster.version(signal), signal }),
+    node: (node, age, signal) =>
+      nodes.recent(node, AGE_MS[age], { ask: () => orWithoutRight(pve.nodes.status(node, signal), 'unseen'), signal }),
+    storages: (node, age, signal) =>
+      storages.recent(node, AGE_MS[age], { ask: () => pve.storage.onNode(node, signal), signal }),
+    pci: (node, signal) =>
+      devices.recent(node, AGE_MS.lately, { ask: () => orWithoutRight(pve.nodes.pci(node, signal), []), signal }),
+    template: (at, signal) =>
+      templates.recent(`${at.node}/${at.vmid}`, TEMPLATE_MS, {
+        ask: () => pve.vms.config(at, 'pending', signal),
+        signal,
+      }),
   };
+}
 
-  async function statusOf(node: string, signal: AbortSignal): Promise<PveNodeStatus | 'unseen'> {
-    try {
-      return await pve.nodes.status(node, signal);
-    } catch (error) {
-      if (reasonOf(error) === 'no-right') return 'unseen';
-      throw error;
-    }
-  }
-
-  function remembered<T>(forMs: number): (key: string, ask: () => Promise<T>) => Promise<T> {
-    const values = new Map<string, { value: T; at: number }>();
-    return async (key, ask) => {
-      const before = values.get(key);
-      if (before !== undefined && clock.monotonic() - before.at < forMs) return before.value;
-      const value = await ask();
-      values.set(key, { value, at: clock.monotonic() });
-      return value;
-    };
+async function orWithoutRight<T, U>(answer: Promise<T>, otherwise: U): Promise<T | U> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (reasonOf(error) === 'no-right') return otherwise;
+    throw error;
   }
 }

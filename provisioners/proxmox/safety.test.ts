@@ -200,6 +200,7 @@ describe('a removal', () => {
       own.wire.fate = () => (count++ === n ? fate : undefined);
       // A read that fails ends the call, and the agent asks again.
       await remove().catch((error: unknown) => expect(error).toMatchObject({ kind: 'retry' }));
+      own.wire.fate = undefined;
       await remove();
       expect(own.machinesOf(order.stamp), `request ${n}`).toEqual([]);
       expect(own.leftovers()).toEqual([]);

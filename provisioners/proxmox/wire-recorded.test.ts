@@ -31,6 +31,7 @@ const ANSWERS: readonly (readonly [RegExp, z.ZodType])[] = [
   [/^GET \/nodes$/, z.array(wire.node)],
   [/^GET \/nodes\/[^/]+\/status$/, wire.nodeStatus],
   [/^GET \/cluster\/resources\?type=vm/, z.array(wire.vmRow)],
+  [/^GET \/nodes\/[^/]+\/qemu$/, z.array(wire.vmOnNode)],
   [/^GET \/cluster\/status/, z.array(wire.clusterMember)],
   [/^GET \/cluster\/nextid/, wire.nextId],
   [/^GET \/nodes\/[^/]+\/network(?:\?|$)/, z.array(wire.bridge)],

@@ -43,6 +43,7 @@ const CALLS: { [Group in keyof Pve]: { [Name in keyof Pve[Group]]: (pve: Pve, si
     version: (pve, signal) => pve.cluster.version(signal),
     nodes: (pve, signal) => pve.cluster.nodes(signal),
     vms: (pve, signal) => pve.cluster.vms(signal),
+    resources: (pve, signal) => pve.cluster.resources(signal),
     status: (pve, signal) => pve.cluster.status(signal),
     nextId: (pve, signal) => pve.cluster.nextId(signal),
     isIdFree: (pve, signal) => pve.cluster.isIdFree(101, signal),
@@ -149,6 +150,7 @@ const CALLS: { [Group in keyof Pve]: { [Name in keyof Pve[Group]]: (pve: Pve, si
     shutdown: (pve, signal) => pve.vms.shutdown(vm, 60, signal),
     remove: (pve, signal) => pve.vms.remove(vm, signal),
     status: (pve, signal) => pve.vms.status(vm, signal),
+    onNode: (pve, signal) => pve.vms.onNode('pve', signal),
   },
   agent: {
     ping: (pve, signal) => pve.agent.ping(vm, signal),

@@ -18,6 +18,17 @@ export const nodeStorage = z.object({
 });
 export type PveNodeStorage = z.infer<typeof nodeStorage>;
 
+/** A row of cluster/resources that is a storage of one node. Bytes, some ten seconds old. */
+export const storageRow = z.object({
+  type: z.literal('storage'),
+  storage: text,
+  node: text,
+  status: maybe(text),
+  disk: maybe(count),
+  maxdisk: maybe(count),
+});
+export type PveStorageRow = z.infer<typeof storageRow>;
+
 /** A storage as the datacenter defines it. */
 export const storageDefinition = z.object({
   storage: text,

@@ -52,6 +52,17 @@ export const vmRow = z.object({
 });
 export type PveVmRow = z.infer<typeof vmRow>;
 
+/** A row of cluster/resources that is a node. `status` comes from the cluster itself; the figures need Sys.Audit on the node. */
+export const nodeRow = z.object({
+  type: z.literal('node'),
+  node: text,
+  status: text,
+  /** Bytes, some ten seconds old. */
+  mem: maybe(count),
+  maxmem: maybe(count),
+});
+export type PveNodeRow = z.infer<typeof nodeRow>;
+
 export const clusterMember = z.object({
   type: text,
   name: text,
@@ -91,6 +102,10 @@ export const vmStatus = z.object({
   agent: maybe(truth),
 });
 export type VmStatus = z.infer<typeof vmStatus>;
+
+/** A row of a node's own list of guests. */
+export const vmOnNode = z.object({ vmid: count, status: text, netout: maybe(count) });
+export type VmOnNode = z.infer<typeof vmOnNode>;
 
 export const pool = z.object({
   comment: maybe(text),

@@ -5,7 +5,7 @@ import { AGENT_COMMANDS, fsInfo, OS_INFO } from './agent-answers.ts';
 import { execStatus, readFile, setPassword, startExec, writeFile } from './agent-exec.ts';
 import { guestOf, VM_PATH } from './machine.ts';
 import { interfacesOf } from './network.ts';
-import { agentEnabled, agentUp } from './running.ts';
+import { agentEnabled, agentUp, untilAgent } from './running.ts';
 
 /** So long does a host wait for a guest agent that does not answer. */
 const PING_MS = 3_000;
@@ -125,8 +125,9 @@ async function findAgent({ pve }: Call, guest: Guest): Promise<void> {
   if (!agentEnabled(guest)) throw died('No QEMU guest agent configured');
   if (guest.status !== 'running') throw died(`VM ${guest.vmid} is not running`);
   if (agentUp(pve, guest)) return;
-  await sleep(pve.clock, PING_MS);
-  throw died('QEMU guest agent is not running');
+  // One that comes up meanwhile answers what waits for it in its channel: recorded as 200 after 0.9, 1.6 and 2.7 s.
+  await sleep(pve.clock, Math.min(PING_MS, untilAgent(pve, guest)));
+  if (!agentUp(pve, guest)) throw died('QEMU guest agent is not running');
 }
 
 function hostName(guest: Guest): string {
