@@ -24,7 +24,7 @@ describe('an answer that several ask for', () => {
     expect(await Promise.all(all)).toEqual([0, 0, 0]);
     expect(await other).toBe(1);
     expect(await shared.recent('a', 1_000, { ask, signal })).toBe(0);
-    await clock.advance(1_000);
+    clock.advance(1_000);
     const later = shared.recent('a', 1_000, { ask, signal });
     expect(waiting).toHaveLength(3);
     waiting[2]?.resolve(7);

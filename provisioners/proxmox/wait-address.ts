@@ -51,7 +51,8 @@ export async function waitForAddress(backend: Backend, machine: Machine, ctx: Ca
       ctx.log.debug({ err: error, vmid: machine.vmid }, 'proxmox: no address yet');
     }
     const passed = clock.monotonic() - started;
-    if (passed >= limitMs) throw tooLate(machine, limitMs, talks ? heard : `it has sent nothing to its network; ${heard}`);
+    if (passed >= limitMs)
+      throw tooLate(machine, limitMs, talks ? heard : `it has sent nothing to its network; ${heard}`);
     pauseMs = Math.min(talks ? pauseMs * 1.1 : Math.max(pauseMs, passed / 40), longestPauseMs);
     await pause(clock, Math.min(pauseMs, limitMs - passed), ctx);
   }
