@@ -9,6 +9,7 @@ import type { AgentId, TargetName } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
 import type { Provisioner } from '../provisioner/contract.ts';
+import type { RecipeDefaults } from './recipe-order.ts';
 
 export interface TargetDeps {
   readonly name: TargetName;
@@ -27,6 +28,8 @@ export interface AgentSettings {
   readonly maxConcurrentProvisioning: number;
   readonly memoryHeadroomMb: number;
   readonly policy: Policy;
+  /** What is done about recipes where neither contract nor offering says; see RECIPE_DEFAULTS. */
+  readonly recipes?: RecipeDefaults;
 }
 
 /** How machines behind this host's address get their way to the outside. */

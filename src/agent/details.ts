@@ -1,8 +1,18 @@
-import { type ContractRecord, type InstanceData, isBehindHost, type RouteData, routeOf } from '../lifecycle/index.ts';
+import {
+  type ContractRecord,
+  type HostKeyTrust,
+  type InstanceData,
+  isBehindHost,
+  type RouteData,
+  routeOf,
+} from '../lifecycle/index.ts';
 import type { InstanceDetails } from '../platform/api.ts';
 import type { GatewayDeps } from './deps.ts';
 
-/** What the tenant is told: where the machine is, and, behind this host, the ports and the name that lead to it. */
+/**
+ * What the tenant is told: where the machine is, how to know that it is the one, how its deployment ended, and, behind this host, the
+ * ports and the name that lead to it. The platform keeps it in clear, and for good: nothing secret, nothing that a machine printed.
+ */
 export function details(
   record: ContractRecord,
   instance: InstanceData,
@@ -19,10 +29,27 @@ export function details(
     ssh_port: (routed ? record.route?.firstPort : instance.ssh?.port) ?? null,
     // Never here: the platform stores this object in clear. A password goes through the call that encrypts it.
     root_password: null,
-    additional_details: instance.additionalDetails ?? null,
+    additional_details: notes(record, instance),
     ...(routed && record.route !== undefined ? routeDetails(record, record.route, gateway) : {}),
   };
 }
+
+/** One fact on each line; a NUL would be refused by the platform's database after the status has changed. */
+function notes({ hostKey, hostKeyTrust, recipe }: ContractRecord, instance: InstanceData): string | null {
+  const lines = [
+    instance.additionalDetails,
+    instance.ssh === undefined ? undefined : `SSH user: ${instance.ssh.user}`,
+    hostKey === undefined ? undefined : `SSH host key: ${hostKey} (${SURE[hostKeyTrust ?? 'first-use']})`,
+    recipe?.summary,
+  ].filter((line) => line !== undefined && line !== '');
+  return lines.length === 0 ? null : lines.join('\n').replaceAll('\0', '');
+}
+
+const SURE: Readonly<Record<HostKeyTrust, string>> = {
+  given: 'made by the provider for this machine',
+  told: 'told by the backend',
+  'first-use': 'seen at the first connection, not verified',
+};
 
 /** One key of a wrong type would cost all of them, silently: strings and whole numbers up to 65535. The range includes its end. */
 function routeDetails(

@@ -15,14 +15,17 @@ import type { LockAnswer } from '../platform/api.ts';
 import type { ExternalId } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
 import { Secret } from '../ports/secret.ts';
-import type { Instance, Operation } from '../provisioner/contract.ts';
+import type { Instance } from '../provisioner/contract.ts';
 import { isProvisionerError } from '../provisioner/errors.ts';
 import type { AccessRequest } from './access.ts';
 import type { AgentDeps } from './deps.ts';
 import { details } from './details.ts';
+import { pinOf } from './machine-keys.ts';
 import { makePassword } from './password.ts';
+import { runRecipeStep, withdrawStep } from './recipe-steps.ts';
 import { type RouteLane, sshEndpoint } from './route-lane.ts';
 import { ROUTE_STEPS } from './route-steps.ts';
+import { operation } from './steps-operation.ts';
 import { machineOrder, ownedRef, type Target } from './target.ts';
 
 export interface StepContext {
@@ -62,7 +65,10 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
 
   async create(context) {
     const { deps, target, record } = context;
-    const instance = await target.provisioner.create(machineOrder(record, deps.agent), operation(context));
+    const instance = await target.provisioner.create(
+      machineOrder(record, deps, target.provisioner.capabilities),
+      operation(context),
+    );
     const sealed = instance.rootPassword === undefined ? undefined : deps.vault.seal(instance.rootPassword.reveal());
     return [
       {
@@ -75,7 +81,7 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
     ];
   },
 
-  async verify({ deps, record, signal }) {
+  async verify({ deps, target, record, signal }) {
     const ssh = sshEndpoint(record, deps.gateway);
     if (ssh === undefined) {
       return [
@@ -88,6 +94,7 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
         },
       ];
     }
+    const pin = pinOf(deps.vault, record, target.provisioner.capabilities);
     const probe = await waitUntilReady({
       clock: deps.clock,
       random: deps.random,
@@ -99,22 +106,26 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
             ...ssh,
             sshKey: record.order.sshKey,
             timeoutMs: 5_000,
-            ...(record.hostKey === undefined ? {} : { expectHostKey: record.hostKey }),
+            ...(pin === undefined ? {} : { expectHostKey: pin.fingerprint }),
           },
           inner,
         ),
     });
-    if (probe.state === 'ready') return [{ type: 'done', step: 'verify', hostKey: probe.hostKey }];
+    if (probe.state === 'ready')
+      return [{ type: 'done', step: 'verify', hostKey: probe.hostKey, hostKeyTrust: pin?.trust ?? 'first-use' }];
     return [
       {
         type: 'failed',
         step: 'verify',
         kind: 'permanent',
         text: `no login within the time limit: ${probe.state}`,
-        publicText: UNREACHABLE,
+        publicText: probe.state === 'wrong-host-key' ? STRANGER : UNREACHABLE,
       },
     ];
   },
+
+  recipe: runRecipeStep,
+  withdraw: withdrawStep,
 
   async deliver({ deps, record, signal }) {
     const { instance } = record;
@@ -233,6 +244,7 @@ function unfinished(text: string): ContractEvent {
 }
 
 const UNREACHABLE = 'The machine was made, but did not accept a login in time.';
+const STRANGER = 'The machine was made, but another one answered at its address.';
 
 async function lock({ deps, record, signal, onLock }: StepContext): Promise<LockAnswer> {
   const askedAt = deps.clock.monotonic();
@@ -241,26 +253,8 @@ async function lock({ deps, record, signal, onLock }: StepContext): Promise<Lock
   return answer;
 }
 
-function operation({ deps, record, attempt, outcomeUnknown, signal, log }: StepContext): Operation {
-  let handles = record.handles;
-  return {
-    id: record.operation,
-    attempt,
-    outcomeUnknown,
-    get handles() {
-      return handles;
-    },
-    async remember(key, value) {
-      handles = { ...handles, [key]: value };
-      await deps.ledger.append(record.contract, { type: 'handle', key, value });
-    },
-    signal,
-    log,
-  };
-}
-
 export function instanceData(instance: Instance): InstanceData {
-  const { externalId, ipv4, ipv6, publicIp, ssh, additionalDetails } = instance;
+  const { externalId, ipv4, ipv6, publicIp, ssh, additionalDetails, hostKey } = instance;
   return {
     externalId,
     ...(ipv4 === undefined ? {} : { ipv4 }),
@@ -268,5 +262,6 @@ export function instanceData(instance: Instance): InstanceData {
     ...(publicIp === undefined ? {} : { publicIp }),
     ...(ssh === undefined ? {} : { ssh }),
     ...(additionalDetails === undefined ? {} : { additionalDetails }),
+    ...(hostKey === undefined ? {} : { hostKey }),
   };
 }

@@ -67,13 +67,13 @@ describe('an order', () => {
         cpuCores: 2,
         memoryMb: 2_048,
         storageGb: 20,
-        postProvisionScript: '#!/bin/sh\n',
       },
+      wishes: { script: '#!/bin/sh\n' },
     });
   });
 
   it('leaves out what the offering does not say', () => {
-    expect(readOrder(ITEM)).toEqual({ order: { offering: 'small', sshKey: SSH_KEY, settings: {} } });
+    expect(readOrder(ITEM)).toEqual({ order: { offering: 'small', sshKey: SSH_KEY, settings: {} }, wishes: {} });
   });
 
   it('lets the contract’s settings go before the offering’s', () => {
@@ -114,15 +114,6 @@ describe('an order', () => {
       expect(read).toMatchObject({
         order: { sshKey: '', problem: expect.stringMatching(/^The SSH key cannot be used: /) },
       });
-      expect(read).not.toHaveProperty('order.postProvisionScript');
     },
   );
-
-  it('takes a script of 64 KiB, and not a byte more', () => {
-    const fits = 'ä'.repeat(32_768);
-    expect(readOrder({ ...ITEM, postProvisionScript: fits })).toMatchObject({ order: { postProvisionScript: fits } });
-    const read = readOrder({ ...ITEM, postProvisionScript: `${fits}x` });
-    expect(read).toMatchObject({ order: { problem: "The offering's post-provision script is larger than 64 KiB." } });
-    expect(read).not.toHaveProperty('order.postProvisionScript');
-  });
 });

@@ -1,10 +1,8 @@
 import { cleanSshKey } from '../guest/index.ts';
 import type { OrderData } from '../lifecycle/index.ts';
 import type { PendingItem } from '../platform/api.ts';
+import { type RecipeWishes, readRecipe } from './recipe-order.ts';
 import type { Target } from './target.ts';
-
-/** Larger scripts are refused by the platform itself; one that arrives all the same is not a recipe. */
-const MAX_SCRIPT_BYTES = 65_536;
 
 /**
  * The target that serves an entry of the work list: the one that the offering's own settings name (`target`), else by the
@@ -23,32 +21,28 @@ export function targetFor(item: PendingItem, targets: readonly Target[]): Target
 }
 
 /** The order in our own words. What the tenant got wrong becomes `problem`; what the provider got wrong is refused here. */
-export function readOrder(item: PendingItem): { order: OrderData } | { refused: string } {
+export function readOrder(item: PendingItem): { order: OrderData; wishes: RecipeWishes } | { refused: string } {
   const offering = parseSettings(item.provisionerConfig);
   const contract = parseSettings(item.instanceConfig);
   if (offering === undefined) return { refused: "the offering's provisioner_config is not a JSON object" };
   if (contract === undefined) return { refused: "the contract's instance_config is not a JSON object" };
   const { target: _chosen, ...offered } = offering;
   const key = cleanSshKey(item.sshKey);
-  const script = item.postProvisionScript;
-  const problem = key.ok ? scriptProblem(script) : `The SSH key cannot be used: ${key.problem}`;
+  const recipe = readRecipe(contract, offered, item.postProvisionScript);
+  if ('refused' in recipe) return recipe;
+  const problem = key.ok ? undefined : `The SSH key cannot be used: ${key.problem}`;
   return {
+    wishes: recipe.wishes,
     order: {
       offering: item.offering,
       sshKey: key.ok ? key.key : '',
-      settings: { ...offered, ...contract },
+      settings: recipe.settings,
       ...(item.cpuCores === undefined ? {} : { cpuCores: item.cpuCores }),
       ...(item.memoryMb === undefined ? {} : { memoryMb: item.memoryMb }),
       ...(item.storageGb === undefined ? {} : { storageGb: item.storageGb }),
-      ...(script === undefined || problem !== undefined ? {} : { postProvisionScript: script }),
       ...(problem === undefined ? {} : { problem }),
     },
   };
-}
-
-function scriptProblem(script: string | undefined): string | undefined {
-  if (script === undefined || Buffer.byteLength(script) <= MAX_SCRIPT_BYTES) return undefined;
-  return "The offering's post-provision script is larger than 64 KiB.";
 }
 
 function parseSettings(text: string | undefined): Record<string, unknown> | undefined {

@@ -4,6 +4,7 @@ import type { Clock } from '../ports/clock.ts';
 import { type ContractId, type ExternalId, machineName } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
 import type {
+  Capabilities,
   Instance,
   Inventory,
   Listing,
@@ -14,7 +15,9 @@ import type {
 } from '../provisioner/contract.ts';
 import { withDeadline } from './deadline.ts';
 import type { AgentDeps, TargetDeps } from './deps.ts';
+import { agentKeyOf, hostKeyOf } from './machine-keys.ts';
 import { Slots } from './slots.ts';
+import { userDataOf } from './user-data.ts';
 
 /** A backend that needs longer than this for a list is as good as silent. */
 const READ_DEADLINE_MS = 30_000;
@@ -78,14 +81,22 @@ export class Target {
     return listed.map((instance) => instance.externalId).filter((id) => id !== externalId);
   }
 
-  get can(): { stop: boolean; start: boolean; needsLogin: boolean; setKeys: boolean; setPassword: boolean } {
-    const { stop, start, setKeys, setPassword, capabilities } = this.provisioner;
+  get can(): {
+    stop: boolean;
+    start: boolean;
+    needsLogin: boolean;
+    setKeys: boolean;
+    setPassword: boolean;
+    runScript?: boolean;
+  } {
+    const { stop, start, setKeys, setPassword, runScript, capabilities } = this.provisioner;
     return {
       stop: stop !== undefined,
       start: start !== undefined,
       needsLogin: capabilities.readiness === 'ssh',
       setKeys: setKeys !== undefined,
       setPassword: setPassword !== undefined,
+      runScript: runScript !== undefined,
     };
   }
 
@@ -166,8 +177,14 @@ export function ownedRef(record: ContractRecord, agent: AgentDeps['agent']): Own
   };
 }
 
-export function machineOrder(record: ContractRecord, agent: AgentDeps['agent']): MachineOrder {
+export function machineOrder(
+  record: ContractRecord,
+  { agent, vault }: Pick<AgentDeps, 'agent' | 'vault'>,
+  capabilities: Capabilities,
+): MachineOrder {
   const { order } = record;
+  const document = userDataOf(record, { vault }, capabilities);
+  const byCreate = order.recipe === undefined || order.recipe.by === 'create';
   return {
     stamp: { agent, contract: record.contract, operation: record.operation },
     name: machineName(record.contract),
@@ -177,6 +194,9 @@ export function machineOrder(record: ContractRecord, agent: AgentDeps['agent']):
     ...(order.cpuCores === undefined ? {} : { cpuCores: order.cpuCores }),
     ...(order.memoryMb === undefined ? {} : { memoryMb: order.memoryMb }),
     ...(order.storageGb === undefined ? {} : { storageGb: order.storageGb }),
-    ...(order.postProvisionScript === undefined ? {} : { postProvisionScript: order.postProvisionScript }),
+    hostKey: hostKeyOf(vault, record),
+    ...(document === undefined ? {} : { userData: document }),
+    ...(order.recipe?.by === 'ssh' ? { agentKey: agentKeyOf(vault, record).publicKey } : {}),
+    ...(order.postProvisionScript !== undefined && byCreate ? { postProvisionScript: order.postProvisionScript } : {}),
   };
 }

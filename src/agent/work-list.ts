@@ -9,6 +9,7 @@ import { type PendingItem, PlatformError } from '../platform/api.ts';
 import type { ContractId, OperationId } from '../ports/ids.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps } from './deps.ts';
+import { planRecipe, RECIPE_DEFAULTS } from './recipe-order.ts';
 import type { RouteLane } from './route-lane.ts';
 import type { GiveBack } from './slots.ts';
 import { readOrder, targetFor } from './take-work.ts';
@@ -118,28 +119,24 @@ export class WorkList {
     if (!target.creating.free) return this.#decline(contract, BUSY, false);
     const read = readOrder(item);
     if ('refused' in read) return this.#decline(contract, read.refused, true);
+    const planned = planRecipe(read.order, read.wishes, target, deps.settings.recipes ?? RECIPE_DEFAULTS);
+    if ('refused' in planned) return this.#decline(contract, planned.refused, true);
+    const { order } = planned;
     const promised = promisedBy(target);
-    if (read.order.postProvisionScript !== undefined && target.provisioner.capabilities.recipes !== true) {
-      return this.#decline(
-        contract,
-        `the offering has a post-provision script, and target ${target.name} cannot run one`,
-        true,
-      );
-    }
-    const fit = target.admits(read.order, promised, deps.settings.memoryHeadroomMb);
+    const fit = target.admits(order, promised, deps.settings.memoryHeadroomMb);
     if (!fit.fits) return this.#decline(contract, fit.why, false);
     const reserved = this.#reserveRoute(contract, target);
     if ('refused' in reserved) return this.#decline(contract, reserved.refused, false);
     const lane = target.creating.tryTake();
     if (lane === undefined) return this.#decline(contract, BUSY, false);
     this.#declined.delete(contract);
-    promised.push(read.order);
+    promised.push(order);
     const now = deps.clock.now();
     void deps.ledger.append(contract, {
       type: 'admitted',
       target: target.name,
       operation: newOperation(deps),
-      order: read.order,
+      order,
       deadlineAt: now + deps.settings.policy.deliverWithinMs,
       ...(reserved.route === undefined ? {} : { route: reserved.route }),
     });

@@ -37,10 +37,17 @@ export interface WorkerOptions {
 /** Steps of the way to a machine; they share one lane of the target, so the number of machines in the making is bounded. */
 const MAKING: ReadonlySet<Step> = new Set<Step>(['claim', 'announce', 'create']);
 const ACTING: ReadonlySet<Step> = new Set<Step>(['destroy', 'prune', 'stop', 'start', 'rekey', 'reset']);
+/** Steps that may not outlive the time in which the machine could still be handed over. */
+const TIMED: ReadonlySet<Step> = new Set<Step>(['create', 'verify', 'recipe', 'withdraw']);
 /** Steps after which an older list knows nothing of the machine any more. */
 const CHANGING: ReadonlySet<Step> = new Set<Step>(['create', 'destroy', 'prune', 'stop', 'start']);
 /** Steps that a changed goal makes pointless. */
-const INTERRUPTIBLE: ReadonlySet<Step> = new Set<Step>(['create', 'open-route', 'verify', 'start']);
+const INTERRUPTIBLE: ReadonlySet<Step> = new Set<Step>([
+  ...(['create', 'open-route', 'verify'] as const),
+  ...(['recipe', 'withdraw', 'start'] as const),
+]);
+/** Steps that talk to a machine from outside: pointless when it is off. */
+const KNOCKING: ReadonlySet<Step> = new Set<Step>(['open-route', 'verify', 'recipe', 'withdraw']);
 
 /**
  * Carries one contract: asks `decide`, journals the intent, acts, journals the outcome, asks again. One step at a time.
@@ -160,8 +167,8 @@ export class Worker {
     this.#power = power;
     this.#twins = twins;
     // Nobody can log in to a machine that is off or gone.
-    const knocks = running === 'verify' || running === 'open-route';
-    if (knocks && (power === 'stopped' || power === 'absent')) this.#interrupt(`the machine is ${power}`);
+    const off = power === 'stopped' || power === 'absent';
+    if (off && running !== undefined && KNOCKING.has(running)) this.#interrupt(`the machine is ${power}`);
     this.wake();
   }
 
@@ -350,7 +357,7 @@ export class Worker {
 
   /** A create may not outlive the time in which its machine could still be handed over. */
   #deadline(step: Step): Cancel | undefined {
-    if (step !== 'create' && step !== 'verify' && !(step === 'open-route' && this.delivering)) return undefined;
+    if (!TIMED.has(step) && !(step === 'open-route' && this.delivering)) return undefined;
     const left = this.record.deadlineAt - this.#options.deps.clock.now();
     return this.#options.deps.clock.after(Math.max(left, 1_000), () =>
       this.#interrupt('the time for this contract is over'),

@@ -13,5 +13,6 @@ export function guardedVault(vault: Vault): Vault {
       registerSecret(text);
       return text;
     },
+    derive: (label) => vault.derive(label),
   };
 }

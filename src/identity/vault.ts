@@ -1,4 +1,5 @@
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
+import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha512 } from '@noble/hashes/sha2.js';
 import { bytesToHex, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Random } from '../ports/random.ts';
@@ -11,6 +12,8 @@ export interface Vault {
   seal(text: string): string;
   /** Throws when the text was sealed with another key, or is damaged. */
   open(sealed: string): string;
+  /** 32 bytes that follow from the agent's key and a label, and tell nothing of either: the same ones each time. */
+  derive(label: string): Uint8Array;
 }
 
 /**
@@ -29,5 +32,6 @@ export function createVault(agentKey: Secret, random: Random): Vault {
       const text = xchacha20poly1305(key, hexToBytes(nonce)).decrypt(hexToBytes(ciphertext));
       return Buffer.from(text).toString('utf8');
     },
+    derive: (label) => hkdf(sha512, key, undefined, utf8ToBytes(`${LABEL} derive ${label}`), 32),
   };
 }

@@ -3,7 +3,7 @@
  *
  * | version | since then |
  * |---|---|
- * | 2 | routes: a program that does not know them would free a machine's address while ports still lead to it |
+ * | 2 | routes: a program that does not know them would free a machine's address while ports still lead to it; recipes: it would hand a machine over with our key in it |
  */
 export const LEDGER_VERSION = 2;
 

@@ -71,6 +71,13 @@ describe('the fixtures', () => {
       expect(text).toContain(`"type":"done","step":"${step}"`);
   });
 
+  it('hold what came with recipes in format 2', async () => {
+    const text = await readFile(join(FIXTURES, 'v2/recipes/journal-000000000000.jsonl'), 'utf8');
+    for (const step of ['recipe', 'withdraw']) expect(text).toContain(`"type":"intent","step":"${step}"`);
+    for (const kind of ['"hostKeyTrust":"given"', '"hostKeyTrust":"told"', '"recipe":{"by":"ssh"', '"cloudInit":'])
+      expect(text).toContain(kind);
+  });
+
   it('exist for every format that was ever released', () => {
     expect(versions).toEqual(Array.from({ length: LEDGER_VERSION }, (_, index) => `v${index + 1}`));
     expect(cases.length).toBeGreaterThanOrEqual(6);

@@ -176,13 +176,21 @@ function succeeded(
     case 'verify':
       return event.step === 'claim'
         ? { ...base, claimed: true }
-        : { ...base, verified: true, ...(event.hostKey === undefined ? {} : { hostKey: event.hostKey }) };
+        : {
+            ...base,
+            verified: true,
+            ...(event.hostKey === undefined ? {} : { hostKey: event.hostKey }),
+            ...(event.hostKeyTrust === undefined ? {} : { hostKeyTrust: event.hostKeyTrust }),
+          };
     case 'announce':
       return { ...base, announced: true };
     case 'create':
       return {
         // It may be another machine than the one that was looked at before.
-        ...withInstance(without(base, 'hostKey'), event.instance),
+        ...withInstance(
+          without(without(without(without(base, 'hostKey'), 'hostKeyTrust'), 'recipe'), 'withdrawn'),
+          event.instance,
+        ),
         verified: false,
         machine: 'made',
         power: 'running',
@@ -199,6 +207,11 @@ function succeeded(
       };
     case 'withdraw-name':
       return without(base, 'dnsName');
+    case 'recipe':
+      // What it did may have shut the door, so a login is looked at once more.
+      return { ...base, verified: false, ...(event.recipe === undefined ? {} : { recipe: event.recipe }) };
+    case 'withdraw':
+      return { ...base, withdrawn: true };
     case 'credential':
       return without(base, 'sealedPassword');
     case 'deliver':
@@ -291,15 +304,9 @@ function withInstance(record: ContractRecord, instance: InstanceData | undefined
 }
 
 type Optional =
-  | 'running'
-  | 'closedAt'
-  | 'hostKey'
-  | 'sealedPassword'
-  | 'nextPassword'
-  | 'instance'
-  | 'route'
-  | 'routeState'
-  | 'dnsName';
+  | ('running' | 'closedAt' | 'hostKey' | 'hostKeyTrust' | 'recipe' | 'withdrawn')
+  | ('sealedPassword' | 'nextPassword' | 'instance')
+  | ('route' | 'routeState' | 'dnsName');
 
 function without(record: ContractRecord, key: Optional): ContractRecord {
   const { [key]: _dropped, ...rest } = record;
@@ -315,6 +322,7 @@ function unknownEvent(record: ContractRecord, event: never): ContractRecord {
 /** The time line outlives the password by a month. */
 function withoutSecret(event: ContractEvent): ContractEvent {
   if (event.type === 'password') return { ...event, sealedPassword: '' };
+  if (event.type === 'done' && event.recipe !== undefined) return { ...event, recipe: { ...event.recipe, output: '' } };
   if (event.type !== 'done' || event.sealedPassword === undefined) return event;
   const { sealedPassword: _dropped, ...rest } = event;
   return rest;

@@ -1,4 +1,5 @@
 import type { Policy } from './policy.ts';
+import { recipeFailed, recipeStep } from './recipe.ts';
 import type { ContractRecord, Goal, RemoveReason } from './record.ts';
 import { dueAt, startDueAt } from './retry.ts';
 import type { Step } from './steps.ts';
@@ -8,7 +9,12 @@ export interface World {
   /** ms left of the platform's lock; undefined when we do not hold it as far as we know. */
   readonly lockLeftMs?: number;
   /** What the target can do. */
-  readonly can: { readonly stop: boolean; readonly start: boolean; readonly needsLogin: boolean };
+  readonly can: {
+    readonly stop: boolean;
+    readonly start: boolean;
+    readonly needsLogin: boolean;
+    readonly runScript?: boolean;
+  };
   /** The machine's power as the target's latest list gave it; undefined when nobody looked since the last step. */
   readonly power?: 'running' | 'stopped' | 'transition' | 'unknown' | 'absent';
   /** A list showed a second machine of the same operation beside the one that was kept. */
@@ -78,9 +84,13 @@ const WHY_DELIVER: Record<DeliverStep, string> = {
   start: 'it should run, and is off',
   'open-route': 'the machine is reached through ports of this host',
   verify: 'a login must be seen to work before anybody is told',
+  recipe: 'what the offering deploys is to be deployed',
+  withdraw: 'the way in that the deployment needed is closed before anybody is told',
   deliver: 'the machine is ready',
 };
-type DeliverStep = 'claim' | 'announce' | 'create' | 'start' | 'open-route' | 'verify' | 'deliver';
+type DeliverStep =
+  | ('claim' | 'announce' | 'create' | 'start' | 'open-route')
+  | ('verify' | 'recipe' | 'withdraw' | 'deliver');
 
 function missing(record: ContractRecord, world: World, policy: Policy): DeliverStep {
   if ((world.lockLeftMs ?? 0) <= policy.lockMarginMs) return 'claim';
@@ -89,8 +99,13 @@ function missing(record: ContractRecord, world: World, policy: Policy): DeliverS
   if (record.machine !== 'made' || world.power === 'absent') return 'create';
   if (shouldStart(record, world)) return 'start';
   if (lacksRoute(record, world) && !mayDoWithout(record, world)) return 'open-route';
-  if (world.can.needsLogin && !record.verified) return 'verify';
-  return 'deliver';
+  if (needsLogin(record, world) && !record.verified) return 'verify';
+  return recipeStep(record, world.can) ?? 'deliver';
+}
+
+/** We do not run anything by SSH in a machine of which we have not seen who it is. */
+function needsLogin(record: ContractRecord, world: World): boolean {
+  return world.can.needsLogin || record.order.recipe?.by === 'ssh';
 }
 
 function lacksRoute(record: ContractRecord, world: World): boolean {
@@ -117,10 +132,15 @@ function givenUp(record: ContractRecord, world: World, policy: Policy, now: numb
       publicReason: record.order.problem,
     };
   }
-  const permanent = [record.tries.create, record.tries.verify].find((tries) => tries?.kind === 'permanent');
+  const { create, verify, recipe, withdraw } = record.tries;
+  const permanent = [create, verify, recipe, withdraw].find((tries) => tries?.kind === 'permanent');
   if (permanent !== undefined) {
     const { text, publicText } = permanent;
     return { kind: 'goal', goal: 'remove', reason: 'failed', why: text, publicReason: publicText ?? CANNOT };
+  }
+  if (recipeFailed(record, world.can)) {
+    const why = record.recipe?.summary ?? CANNOT;
+    return { kind: 'goal', goal: 'remove', reason: 'failed', why, publicReason: why };
   }
   if (record.tries.create?.kind === 'capacity') {
     return {
@@ -130,7 +150,8 @@ function givenUp(record: ContractRecord, world: World, policy: Policy, now: numb
       why: 'the backend has no room; pool mates may take it',
     };
   }
-  const ready = record.machine === 'made' && (record.verified || !world.can.needsLogin);
+  const seen = record.verified || !needsLogin(record, world);
+  const ready = record.machine === 'made' && seen && recipeStep(record, world.can) === undefined;
   if (ready || world.clockSuspect === true || now < record.deadlineAt) return undefined;
   return {
     kind: 'goal',

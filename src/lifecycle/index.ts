@@ -4,7 +4,18 @@ export { apply } from './apply.ts';
 export { type Doomed, judgeShares } from './breaker.ts';
 export { type Decision, decide, type World } from './decide.ts';
 export { defaultPolicy, type Policy } from './policy.ts';
-export type { ContractEvent, ContractRecord, InstanceData, OrderData, RemoveReason, RouteData } from './record.ts';
+export { planOf } from './recipe.ts';
+export type {
+  ContractEvent,
+  ContractRecord,
+  HostKeyTrust,
+  InstanceData,
+  OrderData,
+  RecipeEnd,
+  RecipePlan,
+  RemoveReason,
+  RouteData,
+} from './record.ts';
 export { allocateRoute, isBehindHost, openRoutes, type PortRange, routeOf } from './route.ts';
 export type { Step } from './steps.ts';
 export { owedReports, phaseOf } from './view.ts';

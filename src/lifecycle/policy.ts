@@ -56,6 +56,8 @@ export function pace(step: Step, kind: FailureKind): Pace {
     step === 'prune' ||
     step === 'stop' ||
     step === 'verify' ||
+    step === 'recipe' ||
+    step === 'withdraw' ||
     step === 'rekey' ||
     step === 'reset' ||
     step === 'open-route' ||

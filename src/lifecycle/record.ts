@@ -36,9 +36,43 @@ export interface OrderData {
   readonly storageGb?: number;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly postProvisionScript?: string;
+  /** The offering's cloud-init document, which is merged with ours. */
+  readonly cloudInit?: string;
+  /** How the script, or the end of the document's work, is seen to; absent when there is neither. */
+  readonly recipe?: RecipePlan;
   /** Why this order can never be met, in words for the tenant: it is reported as failed before anything is made. */
   readonly problem?: string;
 }
+
+/** Settled when the contract was taken, so that neither another configuration nor another program changes it half-way. */
+export interface RecipePlan {
+  /**
+   * Who runs it: the machine's making, the backend's own hand afterwards, or we by SSH, with a key of ours that is in the machine until
+   * it is withdrawn.
+   */
+  readonly by: 'create' | 'backend' | 'ssh';
+  /** What a recipe that did not end well does to the contract. */
+  readonly onFailure: 'fail' | 'deliver';
+  readonly limitSeconds: number;
+}
+
+/** How a recipe ended. */
+export interface RecipeEnd {
+  readonly ok: boolean;
+  /** Absent when it was ended for its time, by a signal, or cut off. */
+  readonly exit?: number;
+  readonly seconds?: number;
+  /** One sentence of ours, for the tenant. */
+  readonly summary: string;
+  /** The last of what it printed, redacted. For the operator. */
+  readonly output: string;
+}
+
+/**
+ * How sure we are of a machine's host key: we made it and gave it to the machine, the backend told it by a way that no stranger is in,
+ * or it is what answered first.
+ */
+export type HostKeyTrust = 'given' | 'told' | 'first-use';
 
 /** The machine as last seen: what the tenant was, or will be, told. Never holds a password. */
 export interface InstanceData {
@@ -48,6 +82,8 @@ export interface InstanceData {
   readonly publicIp?: string;
   readonly ssh?: { readonly host: string; readonly port: number; readonly user: string };
   readonly additionalDetails?: string;
+  /** Its SSH host key (`type base64`) as the backend told it. */
+  readonly hostKey?: string;
 }
 
 /** A contract's ports at this host's address. Nobody else gets them until an hour after the contract was closed. */
@@ -119,7 +155,13 @@ export interface ContractRecord {
   /** The platform may have, or has, a DNS name for the route, with the address that it was asked for. */
   readonly dnsName?: { readonly state: 'maybe' | 'there'; readonly publicIp?: string };
   readonly verified: boolean;
+  /** `SHA256:…`: what the last login was seen at. */
   readonly hostKey?: string;
+  readonly hostKeyTrust?: HostKeyTrust;
+  /** How the recipe ended in the present machine. */
+  readonly recipe?: RecipeEnd;
+  /** Our own key was proven to open the present machine no more. */
+  readonly withdrawn?: true;
   /** The report `provisioned` was sent at least once, and nobody knows that it did not arrive. */
   readonly maybeDelivered: boolean;
   /** The platform has `provisioned`. */
@@ -183,6 +225,8 @@ export type ContractEvent =
       readonly step: Step;
       readonly instance?: InstanceData;
       readonly hostKey?: string;
+      readonly hostKeyTrust?: HostKeyTrust;
+      readonly recipe?: RecipeEnd;
       readonly sealedPassword?: string;
       /** The tenant's key from now on. */
       readonly sshKey?: string;

@@ -50,7 +50,11 @@ const DEFAULTS: AgentSettings = {
 };
 
 /** A guest that lets the tenant in at once. */
-const READY: Guest = { probeSsh: async () => ({ state: 'ready', hostKey: 'SHA256:bench', latencyMs: 0 }) };
+export const READY: Guest = {
+  probeSsh: async () => ({ state: 'ready', hostKey: 'SHA256:bench', latencyMs: 0 }),
+  runRecipe: async () => ({ state: 'unreachable', why: 'the bench has no recipes' }),
+  withdrawKey: async () => ({ state: 'not-yet', why: 'the bench has no recipes' }),
+};
 
 /** The whole daemon, as the program composes it, on the ports that a bench gives it. */
 export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
@@ -78,7 +82,7 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
     ledger,
     platform,
     guest: READY,
-    vault: { seal: (text) => text, open: (text) => text },
+    vault: { seal: (text) => text, open: (text) => text, derive: () => new Uint8Array(32) },
     targets: [{ name: 'sandbox' as TargetName, type: 'sandbox', provisioner }],
   });
   agent.start();

@@ -16,6 +16,7 @@ import type { AgentId, TargetName } from '../../src/ports/ids.ts';
 import { silentLog } from '../../src/ports/log.ts';
 import { SeededRandom } from '../simulation/seeded-random.ts';
 import type { VirtualTime } from '../simulation/virtual-time.ts';
+import { READY } from './agent.ts';
 import { openMarket, SSH_KEY } from './market.ts';
 import { memoryDisk } from './memory-disk.ts';
 
@@ -117,8 +118,8 @@ export async function openProxmoxWorld({ time, lanes, address }: ProxmoxWorldOpt
       budget: createUnlimitedBudget(time),
       log: silentLog,
     }),
-    guest: { probeSsh: async () => ({ state: 'ready', hostKey: 'SHA256:bench', latencyMs: 0 }) },
-    vault: { seal: (text) => text, open: (text) => text },
+    guest: READY,
+    vault: { seal: (text) => text, open: (text) => text, derive: () => new Uint8Array(32) },
     targets: [
       {
         name: 'proxmox' as TargetName,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { cheapSignature } from '../../simulators/platform/verify.ts';
 import { Agent, type AgentSettings } from '../../src/agent/index.ts';
 import type { Guest, SshProbe } from '../../src/guest/index.ts';
@@ -102,6 +103,7 @@ export class AgentProcess {
       vault: {
         seal: (text) => Buffer.from(text).toString('base64'),
         open: (text) => Buffer.from(text, 'base64').toString(),
+        derive: (label) => createHash('sha256').update(`${agentKey} ${label}`).digest(),
       },
       targets: [{ name: backend.type as TargetName, type: backend.type, provisioner }],
       clockSkewMs: () => platform.skew()?.skewMs,
@@ -135,7 +137,12 @@ export class AgentProcess {
     const probe = this.#gate(async (target: { host: string; port: number; sshKey: string }) =>
       this.#options.probe(target.host, target.port, target.sshKey),
     );
-    return { probeSsh: (target) => probe(target) };
+    const nobody = { state: 'unreachable', why: 'nobody listens' } as const;
+    return {
+      probeSsh: (target) => probe(target),
+      runRecipe: async () => nobody,
+      withdrawKey: async () => ({ ...nobody, state: 'not-yet' }),
+    };
   }
 
   #disk(): Disk {

@@ -67,6 +67,8 @@ const PURPOSE: Readonly<Record<Step, string>> = {
   create: 'makes the machine',
   'open-route': 'opens its ports at this host’s address, and proves that they lead to it',
   verify: 'waits until the tenant’s key is accepted over SSH',
+  recipe: 'runs what the offering deploys, and sees how it ends',
+  withdraw: 'takes the agent’s own key out of the machine, and sees it refused',
   deliver: 'tells the platform where the machine is',
   credential: 'hands the root password to the platform, which encrypts it for the tenant',
   release: 'gives the lock back',
