@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { cheapSignature } from '../../simulators/platform/verify.ts';
-import { Agent, type AgentSettings } from '../../src/agent/index.ts';
+import { Agent, type AgentSettings, type TargetDeps } from '../../src/agent/index.ts';
 import type { Guest, SshProbe } from '../../src/guest/index.ts';
 import { type Ledger, openLedger } from '../../src/ledger/index.ts';
 import { createBudget } from '../../src/platform/budget.ts';
@@ -28,6 +28,8 @@ export interface ProcessOptions {
   readonly settings: AgentSettings;
   readonly log: Log;
   readonly snapshotAfter?: number;
+  /** Targets beside the backend's, configured after it. */
+  readonly beside?: readonly TargetDeps[];
   /** Called when the process has died, by whatever cause. */
   readonly onDeath: () => void;
   /** ms by which this host's wall clock differs from the world's. */
@@ -105,7 +107,7 @@ export class AgentProcess {
         open: (text) => Buffer.from(text, 'base64').toString(),
         derive: (label) => createHash('sha256').update(`${agentKey} ${label}`).digest(),
       },
-      targets: [{ name: backend.type as TargetName, type: backend.type, provisioner }],
+      targets: [{ name: backend.type as TargetName, type: backend.type, provisioner }, ...(this.#options.beside ?? [])],
       clockSkewMs: () => platform.skew()?.skewMs,
     });
     this.agent.start();

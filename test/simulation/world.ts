@@ -3,7 +3,7 @@ import type { Fault as PlatformFault } from '../../simulators/platform/faults.ts
 import { inProcessTransport } from '../../simulators/platform/in-process.ts';
 import type { Contract, Offering } from '../../simulators/platform/state.ts';
 import { cheapCrypto } from '../../simulators/platform/verify.ts';
-import type { AgentSettings } from '../../src/agent/index.ts';
+import type { AgentSettings, TargetDeps } from '../../src/agent/index.ts';
 import type { SshProbe } from '../../src/guest/index.ts';
 import { defaultPolicy } from '../../src/lifecycle/index.ts';
 import { type Log, silentLog } from '../../src/ports/log.ts';
@@ -29,6 +29,8 @@ export interface WorldOptions {
   readonly maxMachines?: number;
   readonly reuseIds?: boolean;
   readonly snapshotAfter?: number;
+  /** Targets beside the backend, of every agent. */
+  readonly beside?: readonly TargetDeps[];
   readonly weather?: { readonly platform: number; readonly backend: number };
 }
 
@@ -166,7 +168,7 @@ export class World {
   /** Starts the agent of a host whose earlier process is gone. What it does from then on takes virtual time. */
   boot(host: Host): AgentProcess {
     if (host.process !== undefined) throw new Error(`${host.name} is running`);
-    const { log = silentLog, settings, snapshotAfter } = this.#options;
+    const { log = silentLog, settings, snapshotAfter, beside = [] } = this.#options;
     const process = new AgentProcess({
       time: this.time,
       random: this.random.fork(),
@@ -175,6 +177,7 @@ export class World {
       providerPubkey: this.provider,
       platform: this.#platformFor(host),
       backend: this.backend,
+      beside,
       client: {
         latencyMs: this.#options.latencyMs ?? 5,
         onFault: (fault) => this.onFault(host, fault),
@@ -238,6 +241,14 @@ export class World {
 
   rent(order: { hours?: number; sshKey?: string; offering?: Offering } = {}): Contract {
     return this.platform.admin.rent({ offering: this.offering, sshKey: SSH_KEY, hours: 24, ...order });
+  }
+
+  /** One more thing that the pool sells. */
+  offer(provisionerType: string): Offering {
+    return this.platform.admin.offering(this.provider, {
+      provisioner_type: provisionerType,
+      agent_pool_id: this.#pool,
+    });
   }
 
   /** The machines that carry a contract's stamp, in whatever state. */
