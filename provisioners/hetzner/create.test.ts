@@ -3,10 +3,10 @@ import { createVirtualClock, type VirtualClock } from '../../src/platform/virtua
 import { operation, sampleOrder } from '../../src/provisioner/conformance.ts';
 import type { MachineOrder, Operation } from '../../src/provisioner/index.ts';
 import { Secret } from '../../src/provisioner/index.ts';
-import { AGENT, answer, type Opened, openTarget, played, refusalOf } from './fixtures.ts';
+import { AGENT, type Opened, openTarget, played, refusalOf } from './fixtures.ts';
 import { NOBODYS_KEY } from './keys.ts';
 import { LABEL, stampLabels } from './labels.ts';
-import type { HetznerOrder } from './user-data.ts';
+import { answer } from './test-trouble.ts';
 
 let clock: VirtualClock;
 let opened: Opened;
@@ -19,7 +19,7 @@ function open(settings: Record<string, unknown> = {}): void {
 beforeEach(() => open());
 afterEach(() => opened.close());
 
-const create = (order: HetznerOrder, op: Operation = operation(order.stamp)) =>
+const create = (order: MachineOrder, op: Operation = operation(order.stamp)) =>
   played(clock, opened.provisioner.create(order, op));
 const refused = (order: MachineOrder, op?: Operation) => refusalOf(create(order, op));
 const servers = () => [...opened.core.project.servers.values()];
@@ -100,13 +100,18 @@ describe('a new machine', () => {
     expect(instance.ipv6).toMatch(/::1$/);
   });
 
-  test('gets host keys that were made for it', async () => {
+  test('gets the host key that was made for it, and lets the agent’s own key in where it is ordered', async () => {
     const privateKey = new Secret('-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----\n');
-    await create({
-      ...sampleOrder(AGENT),
-      hostKeys: [{ type: 'ed25519', privateKey, publicKey: 'ssh-ed25519 AAAA' }],
-    });
+    const hostKey = { privateKey, publicKey: 'ssh-ed25519 AAAA' };
+    const instance = await create({ ...sampleOrder(AGENT), hostKey, agentKey: 'ssh-ed25519 BBBB' });
     expect(servers()[0]?.userData).toContain('ed25519_private: |\n    -----BEGIN OPENSSH PRIVATE KEY-----\n    abc');
+    expect(opened.core.guestAt(instance.ipv4 ?? '')?.authorizedKeys).toContain('ssh-ed25519 BBBB');
+  });
+
+  test('gets the user data that was ordered as it is, whatever is in it', async () => {
+    const text = `MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n--b--\r\n`;
+    await create({ ...sampleOrder(AGENT), userData: new Secret(text) });
+    expect(servers()[0]?.userData).toBe(text);
   });
 
   test('shares the project’s one key with all others, and a tenant who comes again is no trouble', async () => {

@@ -13,7 +13,7 @@ import { carries, LABEL, readStamp, stampLabels } from './labels.ts';
 import { orderedImage, type Placement, placements } from './placement.ts';
 import { type Accepted, submit } from './submit.ts';
 import type { Target } from './target.ts';
-import { type HetznerOrder, userData } from './user-data.ts';
+import { userData } from './user-data.ts';
 import type { Server } from './wire.ts';
 
 /** What `test-provision` orders under; no offering of the platform can have this id. */
@@ -25,7 +25,7 @@ const ACTIONS = 'actions';
  * Makes the server of one order and leads it to `running`, from whatever an earlier attempt left. Names are unique in a project,
  * so two requests for one order, however late the first arrives, end with one server.
  */
-export async function createMachine(target: Target, order: HetznerOrder, op: Operation): Promise<Server> {
+export async function createMachine(target: Target, order: MachineOrder, op: Operation): Promise<Server> {
   refuseOthers(target, order);
   // What can be wrong with the order itself shows before anything is asked for.
   const data = userData(order);
@@ -69,7 +69,7 @@ function adopted({ id }: Server, { handles }: Operation): Accepted {
   return { id, actions: actions.map(Number) };
 }
 
-async function make(target: Target, order: HetznerOrder, data: string, op: Operation): Promise<Accepted> {
+async function make(target: Target, order: MachineOrder, data: string, op: Operation): Promise<Accepted> {
   const { catalogue, settings, stock, clock } = target;
   const asking = { lane: 'make', signal: op.signal } as const;
   if (stock.fullForMs > 0) throw full();
@@ -155,7 +155,7 @@ async function ownOfName({ api, agent }: Target, { name, stamp }: MachineOrder, 
 }
 
 function serverBody(
-  order: HetznerOrder,
+  order: MachineOrder,
   { type, location, imageId, insteadOf }: Placement,
   given: {
     readonly data: string;

@@ -14,11 +14,12 @@ import {
   systemClock,
   systemRandom,
 } from '../../src/provisioner/index.ts';
+import { NOBODYS_KEY } from './keys.ts';
 import { LABEL, readStamp } from './labels.ts';
 import { createProject } from './project.ts';
 import { type HetznerProvisioner, openHetzner } from './provisioner.ts';
 import { type HetznerSettings, hetznerSettings } from './schema.ts';
-import type { HetznerRequest, HetznerResponse, HetznerTransport } from './transport.ts';
+import { answer, interruptible, type Tamper, tampered } from './test-trouble.ts';
 
 export const AGENT = 'a'.repeat(64) as AgentId;
 
@@ -54,16 +55,12 @@ export const depsOf = (clock: Clock): PluginDeps => ({
   log: silentLog,
 });
 
-/** What a test does to an answer on its way; undefined leaves it alone. `before` is asked without sending the request. */
-export interface Tamper {
-  before?(request: HetznerRequest): HetznerResponse | undefined;
-  after?(request: HetznerRequest, response: HetznerResponse): HetznerResponse | undefined;
-}
-
 export interface Opened {
   readonly core: HetznerCore;
   /** In the order in which they are asked; each is used once. */
   readonly tampers: Tamper[];
+  /** Trouble at the nth request from now. */
+  readonly interruptions: ReturnType<typeof interruptible>['faults'];
   readonly provisioner: HetznerProvisioner;
   readonly clock: Clock;
   close(): Promise<void>;
@@ -85,12 +82,13 @@ export function openTarget({
   const chosen = settingsOf({ ...(given === undefined ? { request_timeout_seconds: 600 } : {}), ...settings });
   const deps = depsOf(clock);
   const tampers: Tamper[] = [];
-  const transport = tampered(inProcessHetzner(core, { clock, latencyMs: 20 }), tampers);
-  const project = createProject(transport, chosen, deps);
+  const wire = interruptible(tampered(inProcessHetzner(core, { clock, latencyMs: 20 }), tampers));
+  const project = createProject(wire.transport, chosen, deps);
   const provisioner = openHetzner({ project, deps, settings: chosen });
   return {
     core,
     tampers,
+    interruptions: wire.faults,
     provisioner,
     clock,
     async close() {
@@ -99,32 +97,6 @@ export function openTarget({
       core.close();
     },
   };
-}
-
-/** Each tamper strikes once: the first that has something to say about a request. */
-export function tampered(transport: HetznerTransport, tampers: Tamper[]): HetznerTransport {
-  const used = (tamper: Tamper): void => void tampers.splice(tampers.indexOf(tamper), 1);
-  return async (request) => {
-    for (const tamper of tampers) {
-      const instead = tamper.before?.(request);
-      if (instead === undefined) continue;
-      used(tamper);
-      return instead;
-    }
-    const response = await transport(request);
-    for (const tamper of tampers) {
-      const changed = tamper.after?.(request, response);
-      if (changed === undefined) continue;
-      used(tamper);
-      return changed;
-    }
-    return response;
-  };
-}
-
-/** An answer of the API's with nothing special about it. */
-export function answer(status: number, body: object): HetznerResponse {
-  return { status, headers: {}, body: JSON.stringify(body) };
 }
 
 /** Lets virtual time pass until the call has ended. */
@@ -155,7 +127,8 @@ const CREATE = 'POST /servers';
 const LIST = 'GET /servers';
 
 export function benchOf(
-  { core, provisioner, tampers }: Pick<Opened, 'core' | 'provisioner' | 'tampers'>,
+  { core, provisioner, tampers, ...opened }: Pick<Opened, 'core' | 'provisioner' | 'tampers'> &
+    Partial<Pick<Opened, 'interruptions'>>,
   reach: Pick<Bench, 'cleanup'> & {
     unreachable(): Promise<() => Promise<void>>;
   },
@@ -172,11 +145,22 @@ export function benchOf(
     order: (overrides) => sampleOrder(AGENT, overrides),
     count: async ({ contract }) =>
       [...project.servers.values()].filter(({ labels }) => readStamp(labels, AGENT)?.contract === contract).length,
+    keys: async (id) => {
+      const address = project.primaryIps.get(truth(id)?.ipv4 ?? 0)?.ip ?? '';
+      return (core.guestAt(address)?.authorizedKeys ?? []).filter((key) => key !== NOBODYS_KEY);
+    },
+    leftovers: async () => [
+      ...[...project.servers.values()].map(({ id }) => `server ${id}`),
+      ...[...project.primaryIps.keys()].map((id) => `primary IP ${id}`),
+      ...[...project.volumes.keys()].map((id) => `volume ${id}`),
+      ...[...project.images.values()].filter(({ type }) => type === 'snapshot').map(({ id }) => `snapshot ${id}`),
+    ],
     foreign: {
       add: async (given) => String(admin.addForeign(given)) as ExternalId,
       exists: async (id) => truth(id) !== undefined && truth(id)?.labels[LABEL.agent] === undefined,
     },
     faults: {
+      ...opened.interruptions,
       loseCreateAnswer: next(CREATE, { kind: 'drop-after' }),
       loseCreateRequest: next(CREATE, { kind: 'drop-before' }),
       refuseCreate: next(CREATE, { kind: 'error', code: 'invalid_input', message: 'invalid input in user_data' }),

@@ -4,8 +4,9 @@ import { createVirtualClock, type VirtualClock } from '../../src/platform/virtua
 import { operation, sampleOrder } from '../../src/provisioner/conformance.ts';
 import type { Instance, Operation, OwnedRef } from '../../src/provisioner/index.ts';
 import { silentLog } from '../../src/provisioner/index.ts';
-import { AGENT, answer, type Opened, openTarget, played, refusalOf } from './fixtures.ts';
+import { AGENT, type Opened, openTarget, played, refusalOf } from './fixtures.ts';
 import { LABEL, stampLabels } from './labels.ts';
+import { answer } from './test-trouble.ts';
 
 let clock: VirtualClock;
 let opened: Opened;

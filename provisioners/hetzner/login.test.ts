@@ -36,7 +36,7 @@ describe.skipIf(process.platform !== 'linux')('over real HTTP and SSH (Linux: th
     const [tenant, stranger, host] = [tenantKey(), tenantKey(), tenantKey()];
     const order = {
       ...sampleOrder(AGENT, { sshKey: tenant.public }),
-      hostKeys: [{ type: 'ed25519' as const, privateKey: new Secret(host.private), publicKey: host.public }],
+      hostKey: { privateKey: new Secret(host.private), publicKey: host.public },
     };
     const machine = await provisioner.create(order, operation(order.stamp));
     const first = await enter(machine, tenant.private);

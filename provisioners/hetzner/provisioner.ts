@@ -30,6 +30,7 @@ import type { HetznerSettings } from './schema.ts';
 import { createStock } from './stock.ts';
 import { dropSnapshots, freeze } from './suspend.ts';
 import type { Target } from './target.ts';
+import { MAX_USER_DATA_BYTES } from './user-data.ts';
 
 export interface HetznerInput {
   readonly project: Project;
@@ -65,7 +66,7 @@ export function openHetzner({ project, deps, settings, release }: HetznerInput):
   }
 
   return {
-    capabilities: { readiness: 'ssh' },
+    capabilities: { readiness: 'ssh', userData: { maxBytes: MAX_USER_DATA_BYTES }, hostKey: true },
     check: (ctx) => checkTarget(target, project.budget, ctx),
     create: (order, op) => changing(async () => toInstance(await createMachine(target, order, op), order.stamp)),
     destroy: (ref, op) => changing(() => destroyMachine(target, ref, op)),

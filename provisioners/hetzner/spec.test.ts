@@ -14,7 +14,7 @@ describe.skipIf(document === undefined)(`every request${document ? '' : ` (${WHY
     const context = { signal: new AbortController().signal, log: silentLog };
     const order = {
       ...sampleOrder(AGENT),
-      hostKeys: [{ type: 'ed25519' as const, privateKey: new Secret('-----BEGIN'), publicKey: 'ssh-ed25519 AAAA' }],
+      hostKey: { privateKey: new Secret('-----BEGIN'), publicKey: 'ssh-ed25519 AAAA' },
     };
     const op = operation(order.stamp);
     const instance = await provisioner.create(order, op);

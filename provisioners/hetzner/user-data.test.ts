@@ -10,10 +10,11 @@ test('user data lets root in with the tenant’s key, and nobody with a password
   );
 });
 
-test('host keys come indented, as YAML wants them', () => {
+test('the host key comes indented, as YAML wants it, and the agent’s own key beside the tenant’s', () => {
   const privateKey = new Secret('-----BEGIN OPENSSH PRIVATE KEY-----\r\nabc\r\n-----END OPENSSH PRIVATE KEY-----\r\n');
-  const text = userData({ sshKey: KEY, hostKeys: [{ type: 'ed25519', privateKey, publicKey: KEY }] });
+  const text = userData({ sshKey: KEY, hostKey: { privateKey, publicKey: KEY }, agentKey: 'ssh-ed25519 AAAA' });
   expect(text.split('\n').slice(5)).toEqual([
+    '  - "ssh-ed25519 AAAA"',
     'ssh_deletekeys: true',
     'ssh_keys:',
     '  ed25519_private: |',
@@ -25,14 +26,22 @@ test('host keys come indented, as YAML wants them', () => {
   ]);
 });
 
+test('a document that was ordered is handed on as it is', () => {
+  const text = '#cloud-config\n# not looked into\n';
+  expect(userData({ sshKey: KEY, userData: new Secret(text) })).toBe(text);
+});
+
 test.each(['', 'ssh-ed25519', `${KEY}\n${KEY}`, `${KEY} comment`, 'ssh-ed25519 AAAA"\nruncmd: [x]'])(
   'what is not one key is refused: %j',
   (text) => {
     expect(() => tenantKey(text)).toThrow("is not of the form 'type base64'");
+    expect(() => userData({ sshKey: text, userData: new Secret('#cloud-config\n') })).toThrow('is not of the form');
   },
 );
 
-test('more than 32 KiB is refused before it is sent', () => {
-  const privateKey = new Secret('x\n'.repeat(20_000));
-  expect(() => userData({ sshKey: KEY, hostKeys: [{ type: 'rsa', privateKey, publicKey: KEY }] })).toThrow('32 KiB');
+test('32 KiB are taken, and one byte more is refused before it is sent: bytes, not letters', () => {
+  expect(userData({ sshKey: KEY, userData: new Secret('x'.repeat(32_768)) })).toHaveLength(32_768);
+  for (const text of ['x'.repeat(32_769), 'ü'.repeat(16_385)]) {
+    expect(() => userData({ sshKey: KEY, userData: new Secret(text) })).toThrow('32 KiB');
+  }
 });

@@ -1,51 +1,47 @@
-import { type MachineOrder, ProvisionerError, type Secret } from '../../src/provisioner/index.ts';
-
-/** An SSH host key for the machine, made before it, so that its first login can be checked. */
-export interface HostKey {
-  /** As cloud-init calls it: `ed25519`, `ecdsa`, `rsa`. */
-  readonly type: 'ed25519' | 'ecdsa' | 'rsa';
-  /** OpenSSH's own format. */
-  readonly privateKey: Secret;
-  /** `type base64`. */
-  readonly publicKey: string;
-}
-
-/** An order, with host keys where whoever orders has made them. */
-export type HetznerOrder = MachineOrder & { readonly hostKeys?: readonly HostKey[] };
+import { type HostKey, type MachineOrder, ProvisionerError } from '../../src/provisioner/index.ts';
 
 /** The API takes no more, counted in bytes. */
-const MAX_BYTES = 32 * 1024;
+export const MAX_USER_DATA_BYTES = 32 * 1024;
 
 /**
- * What cloud-init does on the first boot: lets root in with the tenant's key and nobody with a password. Whoever is in the
- * machine can read it at the metadata address for as long as the machine lives, and the API keeps it: host keys are the
- * machine's own secret, and nothing else that is secret belongs here.
+ * What cloud-init gets for the first boot: the order's own document as it is, else one that lets root in with the tenant's key and
+ * nobody with a password. Whoever is in the machine can read it at the metadata address for as long as the machine lives, and the
+ * API keeps it: host keys are the machine's own secret, and nothing else that is secret belongs here.
  */
-export function userData({ sshKey, hostKeys = [] }: Pick<HetznerOrder, 'sshKey' | 'hostKeys'>): string {
-  const lines = [
+export function userData(order: Pick<MachineOrder, 'userData' | 'sshKey' | 'hostKey' | 'agentKey'>): string {
+  // Also where the document is another's work: a key that cannot be read would make a machine that nobody can enter.
+  const key = tenantKey(order.sshKey);
+  const text = order.userData?.reveal() ?? ownDocument(key, order);
+  if (Buffer.byteLength(text) <= MAX_USER_DATA_BYTES) return text;
+  throw new ProvisionerError('permanent', 'The user data of this order is larger than the 32 KiB that Hetzner takes', {
+    publicText: 'What this contract wants to be done at the first boot is too long for this offering.',
+  });
+}
+
+function ownDocument(tenant: string, { hostKey, agentKey }: Pick<MachineOrder, 'hostKey' | 'agentKey'>): string {
+  const keys = [tenant, ...(agentKey === undefined ? [] : [agentKey])];
+  return [
     '#cloud-config',
     'disable_root: false',
     'ssh_pwauth: false',
     'ssh_authorized_keys:',
-    `  - ${JSON.stringify(tenantKey(sshKey))}`,
-  ];
-  if (hostKeys.length > 0) lines.push('ssh_deletekeys: true', 'ssh_keys:', ...hostKeys.flatMap(hostKeyLines));
-  const text = `${lines.join('\n')}\n`;
-  if (Buffer.byteLength(text) <= MAX_BYTES) return text;
-  throw new ProvisionerError('permanent', 'The user data of this order is larger than the 32 KiB that Hetzner takes', {
-    publicText: 'The SSH key of this contract is too long.',
-  });
+    ...keys.map((key) => `  - ${JSON.stringify(key)}`),
+    ...(hostKey === undefined ? [] : hostKeyLines(hostKey)),
+    '',
+  ].join('\n');
 }
 
 /** For a machine that comes back from its snapshot: cloud-init takes it for a new one, and must leave its keys alone. */
 export const RESUMED_USER_DATA = '#cloud-config\ndisable_root: false\nssh_pwauth: false\nssh_deletekeys: false\n';
 
-function hostKeyLines({ type, privateKey, publicKey }: HostKey): string[] {
+function hostKeyLines({ privateKey, publicKey }: HostKey): string[] {
   const body = privateKey.reveal().trim().split(/\r?\n/);
   return [
-    `  ${type}_private: |`,
+    'ssh_deletekeys: true',
+    'ssh_keys:',
+    '  ed25519_private: |',
     ...body.map((line) => `    ${line}`),
-    `  ${type}_public: ${JSON.stringify(publicKey)}`,
+    `  ed25519_public: ${JSON.stringify(publicKey)}`,
   ];
 }
 

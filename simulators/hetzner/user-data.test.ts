@@ -53,6 +53,53 @@ runcmd:
     ]);
   });
 
+  test('reads every cloud-config of a MIME document, by the rule for merging that each one names', () => {
+    const coded = Buffer.from('#cloud-config\nssh_authorized_keys: [two]\nmerge_how: "list(append)+dict(recurse_dict)"\n');
+    const text = [
+      'Content-Type: multipart/mixed; boundary="==b(1)=="',
+      'MIME-Version: 1.0',
+      '',
+      '--==b(1)==',
+      'Content-Type: text/cloud-config; charset="utf-8"',
+      '',
+      'ssh_pwauth: false',
+      'ssh_authorized_keys: [one]',
+      '--==b(1)==',
+      'Content-Type: text/x-shellscript',
+      '',
+      '#!/bin/sh',
+      'echo "ssh_authorized_keys: [none]"',
+      '--==b(1)==',
+      'Content-Type: text/cloud-config',
+      'Content-Transfer-Encoding: base64',
+      '',
+      coded.toString('base64').replace(/.{40}/g, '$&\n'),
+      '--==b(1)==',
+      'Content-Type: text/cloud-config',
+      'Merge-Type: list(append)',
+      '',
+      '#cloud-config',
+      'ssh_authorized_keys: [three]',
+      '--==b(1)==--',
+      '',
+    ];
+    for (const newline of ['\n', '\r\n']) {
+      const { authorizedKeys, passwords } = readUserData(text.join(newline));
+      expect([authorizedKeys, passwords]).toEqual([['one', 'two', 'three'], false]);
+    }
+    const replacing = text.filter((line) => !line.startsWith('Merge-Type')).join('\n');
+    expect(readUserData(replacing).authorizedKeys).toEqual(['three']);
+  });
+
+  test('reads an archive', () => {
+    const parts = [
+      { type: 'text/cloud-config', content: 'ssh_authorized_keys: [one]' },
+      { type: 'text/x-shellscript', content: '#!/bin/sh' },
+      '#cloud-config\nssh_authorized_keys: [two]\nmerge_how: list(append)',
+    ];
+    expect(readUserData(`#cloud-config-archive\n${JSON.stringify(parts)}`).authorizedKeys).toEqual(['one', 'two']);
+  });
+
   test.each([
     '',
     '#!/bin/sh\nssh_authorized_keys:\n  - k',

@@ -1,3 +1,5 @@
+import { parseDocument } from 'yaml';
+
 /** What a guest does with its user data, as far as the simulator follows it. */
 export interface GuestSetup {
   /** Keys that let root in. */
@@ -10,142 +12,95 @@ export interface GuestSetup {
   readonly hostKey?: { readonly private: string; readonly public: string };
 }
 
-const NOTHING: GuestSetup = { authorizedKeys: [], passwords: true, keepsHostKeys: false };
-
-/** A YAML value, as far as this reader understands it. */
-type Value = string | boolean | readonly Value[] | { readonly [key: string]: Value };
-
 /**
- * Reads `#cloud-config`: `ssh_authorized_keys`, those of the user root, and `ssh_keys.ed25519_*`. As cloud-init does, a document
- * that is something else is run or ignored, and sets up nothing here.
+ * Reads every `#cloud-config` in the user data: `ssh_authorized_keys`, those of the user root, and `ssh_keys.ed25519_*`. The document
+ * may be one, several as MIME parts, or a `#cloud-config-archive`. As cloud-init does, what is something else is run or ignored, and
+ * sets up nothing here.
  */
 export function readUserData(text: string): GuestSetup {
-  if (!/^#cloud-config\s*$/m.test(text.split('\n', 1)[0] ?? '')) return NOTHING;
-  const document = understood(text);
-  const users = list(field(document, 'users')).filter((user) => field(user, 'name') === 'root');
-  const keys = [document, ...users].flatMap((holder) => list(field(holder, 'ssh_authorized_keys')));
-  const hostKeys = field(document, 'ssh_keys');
-  const [secret, open] = [field(hostKeys, 'ed25519_private'), field(hostKeys, 'ed25519_public')];
+  const config = partsOf(text).reduce<Table>((merged, part) => merge(merged, part), {});
+  const users = list(config['users']).filter((user) => isTable(user) && user['name'] === 'root');
+  const keys = [config, ...users].flatMap((holder) => (isTable(holder) ? list(holder['ssh_authorized_keys']) : []));
+  const hostKeys = isTable(config['ssh_keys']) ? config['ssh_keys'] : {};
+  const [secret, open] = [hostKeys['ed25519_private'], hostKeys['ed25519_public']];
   return {
     authorizedKeys: keys.filter((key) => typeof key === 'string'),
-    passwords: !isFalse(field(document, 'ssh_pwauth')),
-    keepsHostKeys: isFalse(field(document, 'ssh_deletekeys')),
+    passwords: config['ssh_pwauth'] !== false,
+    keepsHostKeys: config['ssh_deletekeys'] === false,
     ...(typeof secret === 'string' && typeof open === 'string' ? { hostKey: { private: secret, public: open } } : {}),
   };
 }
 
-/** A document that is broken is reported inside the machine and sets up nothing. */
-function understood(text: string): Value | undefined {
-  try {
-    return parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
+type Table = { readonly [key: string]: unknown };
+
+/** The cloud-configs of a document, in order. Whatever cannot be read is reported inside the machine and sets up nothing. */
+function partsOf(text: string): Table[] {
+  if (/^(?:MIME-Version|Content-Type):/i.test(text)) return mimeParts(text).flatMap(partsOf);
+  const [first = ''] = text.split('\n', 1);
+  if (/^#cloud-config-archive\s*$/.test(first)) {
+    return list(read(text)).flatMap((part) => (typeof part === 'string' ? partsOf(part) : archived(part)));
   }
+  const config = /^#cloud-config\s*$/.test(first) ? read(text) : undefined;
+  return isTable(config) ? [config] : [];
 }
 
-function field(value: Value | undefined, name: string): Value | undefined {
-  if (value === undefined || typeof value !== 'object' || Array.isArray(value)) return undefined;
-  return (value as { readonly [key: string]: Value })[name];
+function archived(part: unknown): Table[] {
+  if (!isTable(part) || typeof part['content'] !== 'string') return [];
+  const isConfig = part['type'] === 'text/cloud-config' && !part['content'].startsWith('#cloud-config');
+  return partsOf(isConfig ? `#cloud-config\n${part['content']}` : part['content']);
 }
 
-function isFalse(value: Value | undefined): boolean {
-  return value === false || value === 'false';
+/** The bodies of a multipart document. One that is called a cloud-config need not say so in its first line. */
+function mimeParts(text: string): string[] {
+  const [head, body] = splitHead(text);
+  const boundary = /boundary="?([^";\r\n]+)/i.exec(head)?.[1];
+  if (boundary === undefined) return [decoded(head, body)];
+  return body
+    .split(new RegExp(`^--${escaped(boundary)}(?:--)?[ \\t]*\\r?$`, 'm'))
+    .slice(1, -1)
+    .map((part) => decoded(...splitHead(part.replace(/^\r?\n/, ''))));
 }
 
-function list(value: Value | undefined): readonly Value[] {
+function splitHead(text: string): [string, string] {
+  const end = /\r?\n\r?\n/.exec(text);
+  return end === null ? [text, ''] : [text.slice(0, end.index), text.slice(end.index + end[0].length)];
+}
+
+function decoded(head: string, body: string): string {
+  const text = /^Content-Transfer-Encoding:\s*base64/im.test(head) ? Buffer.from(body, 'base64').toString() : body;
+  const isConfig = /^Content-Type:\s*text\/cloud-config/im.test(head) && !text.startsWith('#cloud-config');
+  const how = /^(?:X-)?Merge-Type:\s*(.+?)\r?$/im.exec(head)?.[1];
+  const named = isConfig ? `#cloud-config\n${text}` : text;
+  return how === undefined ? named : `${named.trimEnd()}\nmerge_how: ${JSON.stringify(how)}\n`;
+}
+
+/** A later part replaces the keys of an earlier one, unless it says otherwise: so does cloud-init. */
+function merge(before: Table, { merge_how: how, merge_type: type = how, ...part }: Table): Table {
+  const rule = JSON.stringify(type ?? '');
+  const merged: Record<string, unknown> = { ...before };
+  for (const [key, value] of Object.entries(part)) {
+    const old = merged[key];
+    if (Array.isArray(old) && Array.isArray(value) && /list\(append|"append"/.test(rule)) merged[key] = [...old, ...value];
+    else if (isTable(old) && isTable(value) && /recurse_dict/.test(rule)) merged[key] = { ...old, ...value };
+    else if (old === undefined || !/no_replace/.test(rule)) merged[key] = value;
+  }
+  return merged;
+}
+
+/** Undefined for what is broken. */
+function read(text: string): unknown {
+  const document = parseDocument(text, { prettyErrors: false });
+  return document.errors.length > 0 ? undefined : (document.toJS({ maxAliasCount: 100 }) as unknown);
+}
+
+function isTable(value: unknown): value is Table {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function list(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-interface Line {
-  readonly indent: number;
-  readonly text: string;
-}
-
-/** JSON is YAML too; else maps, lists, plain and quoted scalars, and literal blocks, which is what people write here. */
-function parse(text: string): Value | undefined {
-  const body = text.slice(text.indexOf('\n') + 1);
-  if (body.trimStart().startsWith('{')) return JSON.parse(body) as Value;
-  const lines = body.split('\n').map((raw): Line => ({ indent: raw.search(/\S|$/), text: raw.trim() }));
-  return block(lines, { at: 0 }, body.split('\n'));
-}
-
-function block(lines: readonly Line[], cursor: { at: number }, raw: readonly string[]): Value | undefined {
-  skipBlank(lines, cursor);
-  const first = lines[cursor.at];
-  if (!first) return undefined;
-  const isList = first.text.startsWith('- ') || first.text === '-';
-  const items: Value[] = [];
-  const map: Record<string, Value> = {};
-  for (;;) {
-    skipBlank(lines, cursor);
-    const line = lines[cursor.at];
-    // Belongs to a value of a form that this reader does not know: it is passed over, and what follows is read.
-    if (line && line.indent > first.indent) {
-      cursor.at++;
-      continue;
-    }
-    if (!line || line.indent !== first.indent || line.text.startsWith('- ') !== isList) break;
-    if (isList) {
-      const rest = line.text.slice(2);
-      if (/^[\w-]+:(\s|$)/.test(rest)) {
-        // `- name: root` opens a map whose other keys stand two columns further in.
-        const inner = [...lines];
-        inner[cursor.at] = { indent: line.indent + 2, text: rest };
-        const item = block(inner, cursor, raw);
-        if (item !== undefined) items.push(item);
-      } else {
-        cursor.at++;
-        items.push(scalar(rest));
-      }
-      continue;
-    }
-    const [, key = '', rest = ''] = /^([^:]+):\s*(.*)$/.exec(line.text) ?? [];
-    cursor.at++;
-    const value = rest.startsWith('|')
-      ? literal(lines, cursor, raw, line.indent)
-      : nested(lines, cursor, raw, rest, line);
-    if (value !== undefined) map[scalarText(key)] = value;
-  }
-  return isList ? items : map;
-}
-
-function nested(
-  lines: readonly Line[],
-  cursor: { at: number },
-  raw: readonly string[],
-  rest: string,
-  owner: Line,
-): Value | undefined {
-  if (rest !== '') return scalar(rest);
-  skipBlank(lines, cursor);
-  const next = lines[cursor.at];
-  const inside = next && (next.indent > owner.indent || (next.indent === owner.indent && next.text.startsWith('- ')));
-  return inside ? block(lines, cursor, raw) : '';
-}
-
-function literal(lines: readonly Line[], cursor: { at: number }, raw: readonly string[], owner: number): string {
-  const taken: string[] = [];
-  const indent = lines[cursor.at]?.indent ?? 0;
-  for (; cursor.at < lines.length; cursor.at++) {
-    const line = lines[cursor.at];
-    if (line && line.text !== '' && line.indent <= owner) break;
-    taken.push((raw[cursor.at] ?? '').slice(indent));
-  }
-  return `${taken.join('\n').trimEnd()}\n`;
-}
-
-function skipBlank(lines: readonly Line[], cursor: { at: number }): void {
-  while (lines[cursor.at] && (lines[cursor.at]?.text === '' || lines[cursor.at]?.text.startsWith('#'))) cursor.at++;
-}
-
-function scalar(text: string): Value {
-  if (text.startsWith('[')) return JSON.parse(text) as Value;
-  return scalarText(text);
-}
-
-function scalarText(text: string): string {
-  if (text.startsWith('"')) return JSON.parse(text) as string;
-  if (text.startsWith("'")) return text.slice(1, -1).replaceAll("''", "'");
-  return text;
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
