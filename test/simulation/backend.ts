@@ -42,6 +42,8 @@ export interface Client {
 /** A backend that agents share: its simulator's logic without sockets, and what a story may do to it. */
 export interface Backend {
   readonly type: string;
+  /** What its plugin does not offer: nobody waits for that. */
+  readonly cannot?: ReadonlySet<'keys' | 'passwords'>;
   /** The real plugin on it, for one process of one host. */
   open(client: Client): Provisioner;
   machines(): readonly SeenMachine[];

@@ -1,5 +1,6 @@
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Backend, BackendOptions } from './backend.ts';
+import { hetznerBackend } from './hetzner-backend.ts';
 import { proxmoxBackend } from './proxmox-backend.ts';
 import { sandboxBackend } from './sandbox-backend.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -11,6 +12,8 @@ export const BACKENDS = {
   sandbox: sandboxBackend,
   'proxmox-8.4': proxmoxBackend('8.4'),
   'proxmox-9.1': proxmoxBackend('9.1'),
+  hetzner: hetznerBackend('poweroff'),
+  'hetzner-snapshot': hetznerBackend('snapshot'),
 } as const satisfies Record<string, MakeBackend>;
 
 export type BackendName = keyof typeof BACKENDS;

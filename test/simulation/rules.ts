@@ -272,8 +272,10 @@ export class Rules {
     if (!machine.hasPassword(toldPassword(row)))
       found.push(`${short(row.id)}: the tenant was told another password than its machine has`);
     if (row.status === 'paused') return found;
-    if (row.rotationKey !== undefined) found.push(`${short(row.id)}: its tenant still waits for a new key`);
-    if (row.resetRequestedAt !== undefined && this.#world.platform.quirks.passwordResetListFails === false)
+    const { cannot } = this.#world.backend;
+    if (row.rotationKey !== undefined && !cannot?.has('keys')) found.push(`${short(row.id)}: its tenant still waits for a new key`);
+    const serves = !cannot?.has('passwords');
+    if (serves && row.resetRequestedAt !== undefined && this.#world.platform.quirks.passwordResetListFails === false)
       found.push(`${short(row.id)}: its tenant still waits for a new password`);
     return found;
   }
