@@ -286,6 +286,14 @@ describe('a name that is taken', () => {
     expect(servers()).toMatchObject([{ status: 'running', labels: {} }]);
   });
 
+  test('by another agent’s server for the same contract is handed back to that agent', async () => {
+    const order = sampleOrder(AGENT);
+    const labels = stampLabels({ ...order.stamp, agent: 'b'.repeat(64) as typeof AGENT });
+    opened.core.admin.addForeign({ name: order.name, labels });
+    expect(await refused(order)).toMatchObject({ kind: 'capacity' });
+    expect(servers()).toMatchObject([{ status: 'running', labels }]);
+  });
+
   test('by a server of an earlier operation that is being deleted is waited for', async () => {
     const order = sampleOrder(AGENT);
     const older = { ...order.stamp, operation: sampleOrder(AGENT).stamp.operation };

@@ -151,7 +151,17 @@ async function ownOfName({ api, agent }: Target, { name, stamp }: MachineOrder, 
   if (found.status === 'deleting' && older?.contract === stamp.contract) {
     throw new ProvisionerError('retry', `The server of an earlier attempt is still being deleted`);
   }
+  if (isPoolMates(found, stamp)) {
+    // Handed back, so that the other one can deliver what it has; two machines for one contract would be one too many.
+    throw new ProvisionerError('capacity', `Another agent has made server ${found.id} for this contract already`);
+  }
   return { id: mustCarry(found, stamp).id, actions: [] };
+}
+
+/** Of the same contract, and of another agent that works with this project. */
+function isPoolMates({ labels }: Server, stamp: OwnerStamp): boolean {
+  const own = stampLabels(stamp);
+  return labels[LABEL.contract] === own[LABEL.contract] && labels[LABEL.agent] !== own[LABEL.agent];
 }
 
 function serverBody(

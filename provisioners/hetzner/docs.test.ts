@@ -25,5 +25,10 @@ test('its example is a configuration that the plugin takes', () => {
   const { targets } = parse(example.replaceAll(/^ {3}/gm, '')) as { targets: { type: string; hetzner: object }[] };
   expect(targets.map(({ type }) => type)).toEqual(['hetzner']);
   const settings = hetznerSettings.parse({ ...targets[0]?.hetzner, token: 'a text in place of the file' });
-  expect(settings).toMatchObject({ offerings: ['12'], firewall: 'dc-agent', substitute: 'none', suspend: 'poweroff' });
+  expect(settings).toMatchObject({
+    offerings: ['small-vps'],
+    firewall: 'dc-agent',
+    substitute: 'none',
+    suspend: 'poweroff',
+  });
 });

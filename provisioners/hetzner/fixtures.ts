@@ -127,8 +127,12 @@ const CREATE = 'POST /servers';
 const LIST = 'GET /servers';
 
 export function benchOf(
-  { core, provisioner, tampers, ...opened }: Pick<Opened, 'core' | 'provisioner' | 'tampers'> &
-    Partial<Pick<Opened, 'interruptions'>>,
+  {
+    core,
+    provisioner,
+    tampers,
+    ...opened
+  }: Pick<Opened, 'core' | 'provisioner' | 'tampers'> & Partial<Pick<Opened, 'interruptions'>>,
   reach: Pick<Bench, 'cleanup'> & {
     unreachable(): Promise<() => Promise<void>>;
   },

@@ -66,7 +66,13 @@ export function openHetzner({ project, deps, settings, release }: HetznerInput):
   }
 
   return {
-    capabilities: { readiness: 'ssh', userData: { maxBytes: MAX_USER_DATA_BYTES }, hostKey: true },
+    capabilities: {
+      readiness: 'ssh',
+      userData: { maxBytes: MAX_USER_DATA_BYTES },
+      hostKey: true,
+      // The platform makes machines at Hetzner too: whatever is not listed may be one that it makes itself.
+      offerings: settings.offerings,
+    },
     check: (ctx) => checkTarget(target, project.budget, ctx),
     create: (order, op) => changing(async () => toInstance(await createMachine(target, order, op), order.stamp)),
     destroy: (ref, op) => changing(() => destroyMachine(target, ref, op)),

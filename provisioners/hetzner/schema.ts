@@ -25,8 +25,8 @@ export const hetznerSettings = z
       .min(1)
       .meta({
         description:
-          'The ids of the offerings that this target serves. Any other is left alone: the platform may be making those machines itself.',
-        examples: [['12']],
+          'The offerings that this target serves, by the ids that you gave them (`offering_id`). Contracts of any other are not touched: the platform may be making those machines itself.',
+        examples: [['small-vps']],
       }),
     server_types: z
       .array(name)

@@ -54,7 +54,9 @@ runcmd:
   });
 
   test('reads every cloud-config of a MIME document, by the rule for merging that each one names', () => {
-    const coded = Buffer.from('#cloud-config\nssh_authorized_keys: [two]\nmerge_how: "list(append)+dict(recurse_dict)"\n');
+    const coded = Buffer.from(
+      '#cloud-config\nssh_authorized_keys: [two]\nmerge_how: "list(append)+dict(recurse_dict)"\n',
+    );
     const text = [
       'Content-Type: multipart/mixed; boundary="==b(1)=="',
       'MIME-Version: 1.0',

@@ -80,7 +80,8 @@ function merge(before: Table, { merge_how: how, merge_type: type = how, ...part 
   const merged: Record<string, unknown> = { ...before };
   for (const [key, value] of Object.entries(part)) {
     const old = merged[key];
-    if (Array.isArray(old) && Array.isArray(value) && /list\(append|"append"/.test(rule)) merged[key] = [...old, ...value];
+    if (Array.isArray(old) && Array.isArray(value) && /list\(append|"append"/.test(rule))
+      merged[key] = [...old, ...value];
     else if (isTable(old) && isTable(value) && /recurse_dict/.test(rule)) merged[key] = { ...old, ...value };
     else if (old === undefined || !/no_replace/.test(rule)) merged[key] = value;
   }

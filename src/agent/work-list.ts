@@ -114,6 +114,11 @@ export class WorkList {
     if (this.#isKnown(contract)) return true;
     const target = targetFor(item, targets);
     if (target === undefined) return true;
+    const { offerings } = target.provisioner.capabilities;
+    if (offerings !== undefined && !offerings.includes(item.offering)) {
+      const why = `offering ${item.offering} is not one of those that target ${target.name} is set up to serve`;
+      return this.#decline(contract, why, true);
+    }
     this.#livelyAt = deps.clock.monotonic();
     // Asked first, because it costs nothing: in a burst most entries end here, once per lane that becomes free.
     if (!target.creating.free) return this.#decline(contract, BUSY, false);

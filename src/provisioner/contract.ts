@@ -86,6 +86,8 @@ export interface Capabilities {
   readonly hostKey?: true;
   /** `create` gives the machine `order.address`, by the backend's configuration and not by asking the guest. */
   readonly address?: true;
+  /** The only offerings that machines are made for here, as the platform calls them; a contract of any other is not even locked. */
+  readonly offerings?: readonly string[];
   /** `observe` knows more of a machine's health than a list: it is asked once per machine and health interval. */
   readonly healthCheck?: true;
   /** `create` mostly waits, for a person and not for the backend: it holds no lane while it does, however many there are. */

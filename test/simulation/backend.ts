@@ -46,6 +46,8 @@ export interface Backend {
   readonly cannot?: ReadonlySet<'keys' | 'passwords'>;
   /** The real plugin on it, for one process of one host. */
   open(client: Client): Provisioner;
+  /** Told before of what is sold on it, where the plugin has to know that. */
+  serve?(offering: string): void;
   machines(): readonly SeenMachine[];
   answersAt(host: string, port: number): Answering | undefined;
   /** Told of every change of a machine. */

@@ -20,16 +20,14 @@ export function hetznerBackend(suspend: HetznerSettings['suspend']) {
     new HetznerStage(clock, random, options, suspend);
 }
 
-/** The ids that the platform of the stories gives to its offerings: a target serves those that it lists. */
-const OFFERINGS = Array.from({ length: 9 }, (_, index) => String(index + 1));
-
 class HetznerStage implements Backend {
   /** The platform means its own resale by `hetzner`, so no target is found by that. */
   readonly type = 'hcloud';
   readonly cannot = new Set(['keys', 'passwords'] as const);
   readonly #clock: Clock;
   readonly #core: HetznerCore;
-  readonly #settings: HetznerSettings;
+  readonly #settings: (offerings: readonly string[]) => HetznerSettings;
+  readonly #offerings: string[] = [];
   readonly #listeners = new Set<(machine: SeenMachine) => void>();
   readonly #statuses = new Map<number, Server['status']>();
   /** Who has the id of a machine of ours now. */
@@ -62,24 +60,30 @@ class HetznerStage implements Backend {
       },
     });
     this.#core.onChange((server) => this.#changed(server));
-    this.#settings = hetznerSettings.parse({
-      token: SIMULATOR_TOKEN,
-      offerings: OFFERINGS,
-      server_types: ['cx23', 'cpx22'],
-      locations: ['fsn1', 'nbg1'],
-      image: 'debian-13',
-      max_servers: maxMachines,
-      suspend,
-    });
+    this.#settings = (offerings) =>
+      hetznerSettings.parse({
+        token: SIMULATOR_TOKEN,
+        offerings,
+        server_types: ['cx23', 'cpx22'],
+        locations: ['fsn1', 'nbg1'],
+        image: 'debian-13',
+        max_servers: maxMachines,
+        suspend,
+      });
   }
 
   open(client: Client): HetznerProvisioner {
     const { deps } = client;
     this.#agents.add(deps.agent);
     const transport = client.gate(this.#transport(client));
-    const project = createProject(transport, this.#settings, deps);
+    const settings = this.#settings(this.#offerings);
+    const project = createProject(transport, settings, deps);
     const release = async (): Promise<void> => project.close();
-    return openHetzner({ project, deps, settings: this.#settings, release });
+    return openHetzner({ project, deps, settings, release });
+  }
+
+  serve(offering: string): void {
+    this.#offerings.push(offering);
   }
 
   machines(): readonly SeenMachine[] {

@@ -273,7 +273,8 @@ export class Rules {
       found.push(`${short(row.id)}: the tenant was told another password than its machine has`);
     if (row.status === 'paused') return found;
     const { cannot } = this.#world.backend;
-    if (row.rotationKey !== undefined && !cannot?.has('keys')) found.push(`${short(row.id)}: its tenant still waits for a new key`);
+    if (row.rotationKey !== undefined && !cannot?.has('keys'))
+      found.push(`${short(row.id)}: its tenant still waits for a new key`);
     const serves = !cannot?.has('passwords');
     if (serves && row.resetRequestedAt !== undefined && this.#world.platform.quirks.passwordResetListFails === false)
       found.push(`${short(row.id)}: its tenant still waits for a new password`);

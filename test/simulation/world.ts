@@ -142,6 +142,7 @@ export class World {
     this.provider = admin.provider();
     this.#pool = admin.pool(this.provider, { location: 'europe', provisionerType: this.backend.type }).id;
     this.offering = admin.offering(this.provider, { provisioner_type: this.backend.type, agent_pool_id: this.#pool });
+    this.backend.serve?.(this.offering.offering_id);
     this.foreignOffering = admin.offering(this.provider, { provisioner_type: 'manual', agent_pool_id: this.#pool });
   }
 

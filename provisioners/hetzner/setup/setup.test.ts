@@ -97,7 +97,7 @@ describe('a choice', () => {
     locations: ['fsn1', 'nbg1'],
     types: ['cx23', 'cpx22'],
     image: 'debian-13',
-    offerings: ['12'],
+    offerings: ['small-vps'],
     ipv4: 'own',
     token: { credential: 'hetzner' },
   };
