@@ -7,7 +7,7 @@ import { AccessRequests, accessLoop } from './access.ts';
 import { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps } from './deps.ts';
 import { Parked } from './failures.ts';
-import { healthLoop } from './health.ts';
+import { HealthLane } from './health.ts';
 import { heartbeatLoop } from './heartbeat.ts';
 import { Loop } from './loop.ts';
 import { askPlatform, observeTarget, type ReconcileContext } from './reconcile.ts';
@@ -42,6 +42,7 @@ interface Loops {
   /** One for each target. */
   readonly watch: readonly Loop[];
   readonly health: Loop;
+  readonly healthReports: Loop;
   readonly access: Loop;
 }
 
@@ -59,6 +60,7 @@ export class Agent {
   readonly #workers = new Map<ContractId, Worker>();
   readonly #work: WorkList;
   readonly #clockWatch: ClockWatch;
+  readonly health: HealthLane;
   readonly #loops: Loops;
   /** Absent without a gateway. */
   readonly routes: RouteLane | undefined;
@@ -86,6 +88,7 @@ export class Agent {
       begin: (contract, target, lane) => this.#begin(contract, target, lane),
       onListedAgain: (contract) => this.#deliverAgain(contract),
     });
+    this.health = new HealthLane({ deps, workers: this.#workers });
     this.#loops = this.#makeLoops();
     const { gateway } = deps;
     if (gateway !== undefined)
@@ -125,6 +128,7 @@ export class Agent {
     for (const watch of this.#loops.watch) watch.start();
     this.#loops.work.start();
     this.#loops.health.start();
+    this.#loops.healthReports.start();
     this.#loops.access.start();
     this.deps.log.info(
       { contracts: this.#workers.size, targets: this.targets.map((target) => target.name) },
@@ -323,10 +327,12 @@ export class Agent {
             pass: async (signal) => {
               await observeTarget(context, target, signal);
               this.#work.pump();
+              this.health.listed();
             },
           }),
       ),
-      health: healthLoop({ deps, workers: this.#workers }),
+      health: this.health.look,
+      healthReports: this.health.report,
       access: accessLoop({ deps, workers: this.#workers, requests: this.access }),
     };
   }

@@ -1,5 +1,6 @@
 import type { Gateway } from '../gateway/port.ts';
 import type { Guest } from '../guest/index.ts';
+import type { Knock, UptimeLog } from '../health/index.ts';
 import type { Vault } from '../identity/vault.ts';
 import type { Ledger } from '../ledger/index.ts';
 import type { Policy, PortRange } from '../lifecycle/index.ts';
@@ -55,6 +56,8 @@ export interface AgentDeps {
   readonly ledger: Ledger;
   readonly platform: PlatformApi;
   readonly guest: Guest;
+  readonly knock: Knock;
+  readonly uptime: Pick<UptimeLog, 'record' | 'forget' | 'problem'>;
   readonly vault: Vault;
   /** The first is the default. */
   readonly targets: readonly TargetDeps[];

@@ -1,172 +1,207 @@
-import type { ContractRecord } from '../lifecycle/index.ts';
+import { setMaxListeners } from 'node:events';
 import { type HealthReport, PlatformError } from '../platform/api.ts';
-import { sleep } from '../ports/clock.ts';
 import type { ContractId } from '../ports/ids.ts';
-import type { Instance } from '../provisioner/contract.ts';
-import { withDeadline } from './deadline.ts';
+import { jitter } from '../ports/random.ts';
 import type { AgentDeps } from './deps.ts';
+import { examine, type Finding, glance } from './examine.ts';
 import { Loop } from './loop.ts';
-import { ownedRef, type Target } from './target.ts';
 import { retryAfterOf } from './work-list.ts';
 import type { Worker } from './worker.ts';
 
 /** Reports share the platform's 60 writes a minute with locks and heartbeats: this lane takes at most half of them. */
 const SHORTEST_GAP_MS = 2_000;
-
-/** A health check may log in, or run a script. */
-const CHECK_DEADLINE_MS = 120_000;
-
-type Assessment = Omit<HealthReport, 'checkedAt'>;
+/** A machine that is down is looked at more often, so that its outage does not look longer than it was. */
+const DOWN_AGAIN_MS = 60_000;
+/** A lane that stands still for long is taken for dead. */
+const LONGEST_WAIT_MS = 60_000;
+const TIDY_EVERY_MS = 86_400_000;
+/** So many silent machines at a time, each for several seconds, do not keep the others from their turn. */
+const AT_ONCE = 16;
 
 export interface HealthContext {
   readonly deps: AgentDeps;
   readonly workers: ReadonlyMap<ContractId, Worker>;
 }
 
-/** From the first packet to the host key. */
-const KNOCK_TIMEOUT_MS = 5_000;
-/** One lost packet is no outage: a door that stays shut is knocked at once more, after this long. */
-const KNOCK_AGAIN_MS = 3_000;
-
-interface Told {
-  readonly status: HealthReport['status'];
-  /** What the lists said at that time. */
-  readonly seen: HealthReport['status'];
+/** What is known of a machine's health, for status. */
+export interface HealthView {
+  readonly state: Finding['state'];
+  readonly since: number;
   readonly at: number;
+  readonly latencyMs?: number;
+  readonly details?: string;
+}
+
+interface Looked {
+  readonly finding: Finding;
+  /** What the lists said at that time. */
+  readonly glance: Finding['state'];
+  readonly since: number;
+  readonly at: number;
+  /** Monotonic ms. */
+  readonly dueAt: number;
+  readonly reportedAt: number;
 }
 
 /**
- * Reports the health of every handed-over machine once per interval, one at a time and evenly spread; a machine whose state changed
- * goes first. What the lists saw comes first and costs the backend nothing; a machine that should answer is then asked for its
- * host key on the way that its tenant takes.
+ * Looks at every handed-over machine once per interval, evenly spread, writes what it saw into the uptime log, and reports it. A
+ * machine of which the lists tell something new is looked at right away. Two loops: while the platform is away, or slow, machines
+ * are looked at all the same. A paused machine is not asked and not reported: the platform counts every report that is not
+ * good as downtime.
  */
-export function healthLoop({ deps, workers }: HealthContext): Loop {
-  const told = new Map<ContractId, Told>();
-  return new Loop({
-    name: 'health',
-    clock: deps.clock,
-    random: deps.random,
-    log: deps.log,
-    interval: () => Math.max(SHORTEST_GAP_MS, deps.settings.healthIntervalMs / Math.max(1, owned(workers).length)),
-    retryAfter: retryAfterOf,
-    async pass(signal) {
-      const next = mostUrgent(owned(workers), told, deps.clock.monotonic(), deps.settings.healthIntervalMs);
-      for (const contract of told.keys()) if (!workers.has(contract)) told.delete(contract);
-      if (next === undefined) return;
-      const seen = assess(next).status;
-      const report = { ...(await examine(deps, next, signal)), checkedAt: deps.clock.now() };
-      told.set(next.contract, { status: report.status, seen, at: deps.clock.monotonic() });
-      try {
-        await deps.platform.reportHealth(next.contract, report, signal);
-      } catch (error) {
-        // One contract that the platform does not want to hear of is no reason to slow down for the others.
-        if (!(error instanceof PlatformError) || error.kind !== 'refused') throw error;
-        next.log.debug({ error }, 'the platform declined a health report');
-      }
-    },
-  });
-}
+export class HealthLane {
+  readonly look: Loop;
+  readonly report: Loop;
+  readonly #context: HealthContext;
+  readonly #looked = new Map<ContractId, Looked>();
+  readonly #owed = new Map<ContractId, HealthReport>();
+  #sentAt = -Infinity;
+  #tidiedAt = -Infinity;
 
-function hasCheck({ record, target }: Worker): boolean {
-  return target.provisioner.capabilities.healthCheck === true && record.goal === 'keep';
-}
-
-/** What the lists say, what the machine itself answers, and, only where that is silent, what its backend finds. */
-async function examine(deps: AgentDeps, worker: Worker, signal: AbortSignal): Promise<Assessment> {
-  const seen = assess(worker);
-  if (seen.status === 'unhealthy') return seen;
-  const answer = await knock(deps, worker, signal);
-  if (answer?.status === 'healthy') return seen.status === 'healthy' ? { ...seen, ...answer } : answer;
-  const backend = (await check(deps, worker, signal)) ?? seen;
-  return answer === undefined || backend.status === 'unhealthy' ? backend : answer;
-}
-
-/** Undefined where no login is possible by design. A machine that answers is up, also while its backend cannot be read. */
-async function knock(
-  deps: AgentDeps,
-  { record, target }: Worker,
-  signal: AbortSignal,
-): Promise<Assessment | undefined> {
-  const ssh = record.instance?.ssh;
-  if (ssh === undefined || record.goal !== 'keep' || !target.can.needsLogin) return undefined;
-  for (let attempt = 1; ; attempt++) {
-    const probe = await deps.guest.probeSsh(
-      { ...ssh, sshKey: record.order.sshKey, timeoutMs: KNOCK_TIMEOUT_MS, ...expected(record) },
-      signal,
-    );
-    // Keys and host keys are the tenant's own business by now; that something answers is what is promised.
-    if (probe.state === 'ready') return { status: 'healthy', latencyMs: Math.round(probe.latencyMs) };
-    if (probe.state === 'key-refused') return { status: 'healthy' };
-    if (probe.state === 'wrong-host-key')
-      return { status: 'healthy', details: 'its host key is another than when it was handed over' };
-    if (attempt === 2) return { status: 'unhealthy', details: 'the SSH server does not answer' };
-    await sleep(deps.clock, KNOCK_AGAIN_MS, signal);
+  constructor(context: HealthContext) {
+    this.#context = context;
+    const { clock, random, log } = context.deps;
+    const common = { clock, random, log, retryAfter: retryAfterOf };
+    this.look = new Loop({
+      ...common,
+      name: 'health',
+      interval: () => this.#untilNext(),
+      pass: (signal) => this.#lookAround(signal),
+    });
+    this.report = new Loop({
+      ...common,
+      name: 'health-reports',
+      interval: () => (this.#owed.size > 0 ? SHORTEST_GAP_MS : LONGEST_WAIT_MS),
+      pass: (signal) => this.#sendOne(signal),
+    });
   }
-}
 
-function expected({ hostKey }: ContractRecord): { expectHostKey?: string } {
-  return hostKey === undefined ? {} : { expectHostKey: hostKey };
-}
-
-/** What a backend with a health check of its own says; undefined where the lists know as much, or it could not tell. */
-async function check(deps: AgentDeps, worker: Worker, signal: AbortSignal): Promise<Assessment | undefined> {
-  const { record, target, log } = worker;
-  const { provisioner } = target;
-  if (!hasCheck(worker)) return undefined;
-  try {
-    const observed = await withDeadline(deps.clock, CHECK_DEADLINE_MS, signal, (inner) =>
-      provisioner.observe(ownedRef(record, deps.agent), { signal: inner, log }),
-    );
-    if (observed.state === 'unknown') return { status: 'unknown', details: observed.why };
-    if (observed.state === 'absent') return { status: 'unknown', details: 'the backend does not show the machine' };
-    if (observed.unhealthy !== undefined) return { status: 'unhealthy', details: observed.unhealthy };
-    return assessInstance(observed.instance);
-  } catch (error) {
-    if (signal.aborted) throw error;
-    log.debug({ error }, 'the health check failed');
-    return { status: 'unknown', details: 'the health check failed' };
-  }
-}
-
-function owned(workers: ReadonlyMap<ContractId, Worker>): Worker[] {
-  return [...workers.values()].filter((worker) => worker.record.delivered && worker.record.goal !== 'remove');
-}
-
-function mostUrgent(
-  workers: readonly Worker[],
-  told: ReadonlyMap<ContractId, Told>,
-  now: number,
-  interval: number,
-): Worker | undefined {
-  let oldest: { worker: Worker; at: number } | undefined;
-  for (const worker of workers) {
-    const before = told.get(worker.contract);
-    if (before !== undefined && !hasCheck(worker) && assess(worker).status !== before.seen) return worker;
-    const at = before?.at ?? -Infinity;
-    if (oldest === undefined || at < oldest.at) oldest = { worker, at };
-  }
-  // A little before its time is right too: the pace is kept by the loop, not by this bound.
-  return oldest !== undefined && now - oldest.at >= interval * 0.5 ? oldest.worker : undefined;
-}
-
-/** The state of a machine as far as it is known. A machine that is off is not up, whoever switched it off. */
-export function assess(worker: { readonly record: ContractRecord; readonly target: Target }): Assessment {
-  const { record, target } = worker;
-  const instance = target.seenOf(record);
-  if (record.goal === 'stop') return { status: 'unhealthy', details: 'stopped: the contract is paused' };
-  if (target.problem !== undefined) return { status: 'unknown', details: 'the backend cannot be read' };
-  if (instance !== undefined) return assessInstance(instance);
-  return { status: 'unknown', details: 'the backend does not show the machine' };
-}
-
-function assessInstance({ power, uptimeMs: uptime }: Instance): Assessment {
-  if (power === 'running') {
+  viewOf(contract: ContractId): HealthView | undefined {
+    const looked = this.#looked.get(contract);
+    if (looked === undefined) return undefined;
+    const { state, latencyMs, details } = looked.finding;
     return {
-      status: 'healthy',
-      ...(uptime === undefined ? {} : { details: JSON.stringify({ uptime_seconds: Math.floor(uptime / 1000) }) }),
+      state,
+      since: looked.since,
+      at: looked.at,
+      ...(latencyMs === undefined ? {} : { latencyMs }),
+      ...(details === undefined ? {} : { details }),
     };
   }
-  if (power === 'stopped') return { status: 'unhealthy', details: 'the machine is off' };
-  if (power === 'transition') return { status: 'unknown', details: 'the machine is being started or stopped' };
-  return { status: 'unknown', details: 'the backend does not show the machine' };
+
+  /** The lists were read: what changed in them is looked at now. */
+  listed(): void {
+    if (this.#machines().some((worker) => this.#hasChanged(worker))) this.look.wake();
+  }
+
+  async #lookAround(signal: AbortSignal): Promise<void> {
+    // One listener for each machine is no leak.
+    setMaxListeners(0, signal);
+    await this.#forget();
+    await Promise.all(this.#due().map((worker) => this.#lookAt(worker, signal)));
+  }
+
+  /** Changed machines, then those whose time has come, and one that was never looked at: so a start does not ask all at once. */
+  #due(): Worker[] {
+    const now = this.#context.deps.clock.monotonic();
+    const machines = this.#machines();
+    const changed = machines.filter((worker) => this.#hasChanged(worker));
+    const due = machines
+      .filter((worker) => !this.#hasChanged(worker) && this.#dueAt(worker) <= now)
+      .sort((a, b) => this.#dueAt(a) - this.#dueAt(b));
+    const fresh = machines.find((worker) => !this.#looked.has(worker.contract));
+    return [...changed, ...due, ...(fresh === undefined ? [] : [fresh])].slice(0, AT_ONCE);
+  }
+
+  #dueAt({ contract }: Worker): number {
+    return this.#looked.get(contract)?.dueAt ?? Number.POSITIVE_INFINITY;
+  }
+
+  #hasChanged(worker: Worker): boolean {
+    const before = this.#looked.get(worker.contract);
+    return before !== undefined && glance(worker).state !== before.glance;
+  }
+
+  async #lookAt(worker: Worker, signal: AbortSignal): Promise<void> {
+    const { deps } = this.#context;
+    const { contract } = worker;
+    const before = this.#looked.get(contract);
+    const seen = glance(worker).state;
+    const finding = await examine(deps, worker, before?.finding.state, signal);
+    const now = deps.clock.monotonic();
+    const at = deps.clock.now();
+    const { healthIntervalMs: interval } = deps.settings;
+    const changed = finding.state !== before?.finding.state;
+    const again = finding.state === 'down' ? Math.min(interval, DOWN_AGAIN_MS) : interval;
+    const reports =
+      finding.state !== 'paused' && (changed || now - (before?.reportedAt ?? -Infinity) >= interval * 0.75);
+    this.#looked.set(contract, {
+      finding,
+      glance: seen,
+      at,
+      since: changed ? at : (before?.since ?? at),
+      dueAt: now + jitter(deps.random, again, 0.1),
+      reportedAt: reports ? now : (before?.reportedAt ?? -Infinity),
+    });
+    if (changed && before !== undefined)
+      worker.log.info({ from: before.finding.state, to: finding.state, details: finding.details }, 'health changed');
+    if (reports) {
+      this.#owed.set(contract, { ...reportOf(finding), checkedAt: at });
+      this.report.wake();
+    } else if (finding.state === 'paused') {
+      this.#owed.delete(contract);
+    }
+    const latency = finding.latencyMs === undefined ? {} : { latencyMs: finding.latencyMs };
+    await deps.uptime.record(contract, { at: Math.trunc(at), state: finding.state, ...latency });
+  }
+
+  async #sendOne(signal: AbortSignal): Promise<void> {
+    const { clock, platform } = this.#context.deps;
+    const [next] = this.#owed;
+    if (next === undefined || clock.monotonic() - this.#sentAt < SHORTEST_GAP_MS * 0.75) return;
+    const [contract, report] = next;
+    this.#sentAt = clock.monotonic();
+    try {
+      await platform.reportHealth(contract, report, signal);
+    } catch (error) {
+      // One contract that the platform does not want to hear of is no reason to slow down for the others.
+      if (!(error instanceof PlatformError) || error.kind !== 'refused') throw error;
+      this.#context.workers.get(contract)?.log.debug({ error }, 'the platform declined a health report');
+    }
+    // A newer one may have come in the meantime.
+    if (this.#owed.get(contract) === report) this.#owed.delete(contract);
+  }
+
+  #untilNext(): number {
+    const { clock, settings } = this.#context.deps;
+    const machines = this.#machines();
+    const pace = Math.max(SHORTEST_GAP_MS, settings.healthIntervalMs / Math.max(1, machines.length));
+    if (machines.some((worker) => this.#hasChanged(worker))) return SHORTEST_GAP_MS;
+    const next = Math.min(...machines.map((worker) => this.#dueAt(worker))) - clock.monotonic();
+    const fresh = machines.some(({ contract }) => !this.#looked.has(contract));
+    return Math.max(SHORTEST_GAP_MS / 2, Math.min(fresh ? pace : LONGEST_WAIT_MS, next));
+  }
+
+  async #forget(): Promise<void> {
+    const { deps, workers } = this.#context;
+    for (const contract of this.#looked.keys()) if (!workers.has(contract)) this.#looked.delete(contract);
+    for (const contract of this.#owed.keys()) if (!workers.has(contract)) this.#owed.delete(contract);
+    if (deps.clock.monotonic() - this.#tidiedAt < TIDY_EVERY_MS) return;
+    this.#tidiedAt = deps.clock.monotonic();
+    const { records, quarantined } = deps.ledger;
+    await deps.uptime.forget((contract) => records.has(contract) || quarantined.has(contract));
+  }
+
+  #machines(): Worker[] {
+    return [...this.#context.workers.values()].filter(({ record }) => record.delivered && record.goal !== 'remove');
+  }
+}
+
+function reportOf({ state, latencyMs, details }: Finding): Omit<HealthReport, 'checkedAt'> {
+  const status = state === 'up' ? 'healthy' : state === 'down' ? 'unhealthy' : 'unknown';
+  return {
+    status,
+    ...(latencyMs === undefined ? {} : { latencyMs }),
+    ...(details === undefined ? {} : { details }),
+  };
 }

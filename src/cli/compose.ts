@@ -1,8 +1,10 @@
 import { Agent, type AgentDeps, statusDocument, type TargetDeps } from '../agent/index.ts';
 import type { Config } from '../config/types.ts';
 import { systemGuest } from '../guest/index.ts';
+import { knock, UptimeLog, uptimeDirectory } from '../health/index.ts';
 import { serviceManager } from '../host/systemd.ts';
 import { VERSION } from '../host/version.ts';
+import { createAttestor } from '../identity/attest.ts';
 import { createSigner } from '../identity/sign.ts';
 import { createVault } from '../identity/vault.ts';
 import { type Ledger, openLedger } from '../ledger/index.ts';
@@ -82,6 +84,14 @@ export async function runAgent(config: Config, options: RunOptions): Promise<Exi
       ledger,
       platform,
       guest: systemGuest,
+      knock,
+      uptime: new UptimeLog({
+        disk: systemDisk,
+        directory: uptimeDirectory(config.agent.stateDir),
+        attestor: createAttestor(key.secret),
+        intervalMs: config.polling.healthCheckIntervalSeconds * 1000,
+        log,
+      }),
       vault: guardedVault(createVault(key.secret, systemRandom)),
       targets,
       clockSkewMs: () => platform.skew()?.skewMs,

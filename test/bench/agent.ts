@@ -3,6 +3,8 @@ import { sandboxSettings } from '../../provisioners/sandbox/schema.ts';
 import type { SandboxTransport } from '../../provisioners/sandbox/transport.ts';
 import { Agent, type AgentSettings } from '../../src/agent/index.ts';
 import type { Guest } from '../../src/guest/index.ts';
+import { UptimeLog } from '../../src/health/index.ts';
+import { createAttestor } from '../../src/identity/attest.ts';
 import { createSigner, type Signer } from '../../src/identity/sign.ts';
 import { type Ledger, openLedger } from '../../src/ledger/index.ts';
 import { defaultPolicy } from '../../src/lifecycle/index.ts';
@@ -82,6 +84,14 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
     ledger,
     platform,
     guest: READY,
+    knock: async () => ({ state: 'answers', latencyMs: 0 }),
+    uptime: new UptimeLog({
+      disk: parts.disk,
+      directory: `${parts.directory}/uptime`,
+      attestor: createAttestor(new Secret(parts.seed)),
+      intervalMs: DEFAULTS.healthIntervalMs,
+      log: silentLog,
+    }),
     vault: { seal: (text) => text, open: (text) => text, derive: () => new Uint8Array(32) },
     targets: [{ name: 'sandbox' as TargetName, type: 'sandbox', provisioner }],
   });

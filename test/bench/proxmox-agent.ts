@@ -119,6 +119,8 @@ export async function openProxmoxWorld({ time, lanes, address }: ProxmoxWorldOpt
       log: silentLog,
     }),
     guest: READY,
+    knock: async () => ({ state: 'answers', latencyMs: 0 }),
+    uptime: { record: async () => {}, forget: async () => {}, problem: undefined },
     vault: { seal: (text) => text, open: (text) => text, derive: () => new Uint8Array(32) },
     targets: [
       {

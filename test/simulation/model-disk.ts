@@ -86,6 +86,14 @@ export class ModelDisk implements Disk {
     }
   }
 
+  /** What a power cut at this moment would leave, while the disk itself goes on. */
+  crashed(random: SeededRandom): Map<string, { bytes: Uint8Array; synced: number }> {
+    const copy = new ModelDisk();
+    for (const [path, { bytes, synced }] of this.files) copy.files.set(path, { bytes, synced });
+    copy.crash(random);
+    return copy.files;
+  }
+
   #check(): void {
     if (this.failure !== undefined) throw this.failure;
   }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { cheapSignature } from '../../simulators/platform/verify.ts';
 import { Agent, type AgentSettings, type TargetDeps } from '../../src/agent/index.ts';
 import type { Guest, SshProbe } from '../../src/guest/index.ts';
+import { type Answer, UptimeLog } from '../../src/health/index.ts';
 import { type Ledger, openLedger } from '../../src/ledger/index.ts';
 import { createBudget } from '../../src/platform/budget.ts';
 import { createPlatformClient } from '../../src/platform/client.ts';
@@ -25,6 +26,7 @@ export interface ProcessOptions {
   readonly backend: Backend;
   readonly client: Pick<Client, 'latencyMs' | 'onFault' | 'onCreate'>;
   readonly probe: (host: string, port: number, key: string) => SshProbe;
+  readonly knock: (host: string, port: number) => Answer;
   readonly settings: AgentSettings;
   readonly log: Log;
   readonly snapshotAfter?: number;
@@ -34,6 +36,13 @@ export interface ProcessOptions {
   readonly onDeath: () => void;
   /** ms by which this host's wall clock differs from the world's. */
   readonly wallOffset: () => number;
+}
+
+export const UPTIME_DIRECTORY = '/state/uptime';
+
+/** Ed25519 is the dear part of a simulated life; who signed what is told apart all the same. */
+export function cheapAttest(agentKey: string, text: string): string {
+  return createHash('sha512').update(`${agentKey}${text}`).digest('hex');
 }
 
 /**
@@ -102,6 +111,18 @@ export class AgentProcess {
       ledger: this.ledger,
       platform,
       guest: this.#guest(),
+      knock: this.#gate(async ({ host, port }: { host: string; port: number }) => this.#options.knock(host, port)),
+      uptime: new UptimeLog({
+        disk: this.#disk(),
+        directory: UPTIME_DIRECTORY,
+        attestor: {
+          agent: agentId,
+          sign: (text) => cheapAttest(agentKey, text),
+          isSigned: (key, text, signature) => signature === cheapAttest(key, text),
+        },
+        intervalMs: settings.healthIntervalMs,
+        log,
+      }),
       vault: {
         seal: (text) => Buffer.from(text).toString('base64'),
         open: (text) => Buffer.from(text, 'base64').toString(),

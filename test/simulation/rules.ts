@@ -1,6 +1,9 @@
 import type { Exchange } from '../../simulators/platform/core.ts';
 import type { Contract } from '../../simulators/platform/state.ts';
+import { verify } from '../../src/health/index.ts';
 import type { SeenMachine } from './backend.ts';
+import { cheapAttest } from './process.ts';
+import { uptimeTexts } from './uptime-texts.ts';
 import { callOf, type Host, type World } from './world.ts';
 
 export interface Violation {
@@ -102,6 +105,20 @@ export class Rules {
         'the lock is held while a machine is made',
         `${host.name} goes on with ${short(contract)} without its lock`,
       );
+    }
+  }
+
+  /** What the disks hold at the end: whole chains, and nothing called up that did not answer at that very moment. */
+  checkUptime(): void {
+    for (const host of this.#world.hosts) {
+      for (const [contract, text] of uptimeTexts(host.disk)) {
+        const of = `${host.name}: the uptime log of ${short(contract)}`;
+        const { flaws, samples } = verify(`${text}`, (key, what, signature) => signature === cheapAttest(key, what));
+        const [flaw] = flaws.filter(({ kind }) => kind !== 'unsigned');
+        if (flaw !== undefined) this.blame('the uptime log is whole', `${of}, line ${flaw.line}: ${flaw.text}`);
+        const invented = samples.find(({ state, at }) => state === 'up' && !host.answered.has(at));
+        if (invented !== undefined) this.blame('no uptime that was not seen', `${of} claims it for ${invented.at}`);
+      }
     }
   }
 

@@ -99,6 +99,7 @@ class Performance {
       }
       await this.#runUntil(this.#story.lengthMs);
       await this.#settle();
+      this.#rules.checkUptime();
     } finally {
       process.off('unhandledRejection', onRejection);
     }

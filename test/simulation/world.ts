@@ -5,6 +5,7 @@ import type { Contract, Offering } from '../../simulators/platform/state.ts';
 import { cheapCrypto } from '../../simulators/platform/verify.ts';
 import type { AgentSettings, TargetDeps } from '../../src/agent/index.ts';
 import type { SshProbe } from '../../src/guest/index.ts';
+import type { Answer } from '../../src/health/index.ts';
 import { defaultPolicy } from '../../src/lifecycle/index.ts';
 import { type Log, silentLog } from '../../src/ports/log.ts';
 import type { Backend, BackendOptions, SeenMachine } from './backend.ts';
@@ -74,6 +75,8 @@ export interface Host {
   death: { power: boolean; downMs: number } | undefined;
   /** Of the program whose process runs, or ran last. */
   version: Version;
+  /** When a knock at a machine was answered, by this host's clock. */
+  readonly answered: Set<number>;
   /** Armed for the next process when there is none to arm. */
   readonly index: number;
 }
@@ -161,6 +164,7 @@ export class World {
       wallOffset: 0,
       death: undefined,
       version: 'this',
+      answered: new Set(),
     };
     this.hosts.push(host);
     return host;
@@ -186,6 +190,7 @@ export class World {
       },
       ...(snapshotAfter === undefined ? {} : { snapshotAfter: host.version === 'next' ? 25 : snapshotAfter }),
       probe: (at, port, key) => this.#probe(at, port, key),
+      knock: (at, port) => this.#knock(host, at, port),
       settings: { ...SETTINGS, ...settings, ...(host.version === 'next' ? { version: '0.1.0-simulated' } : {}) },
       log: log.child({ host: host.name }),
       wallOffset: () => host.wallOffset,
@@ -302,6 +307,13 @@ export class World {
     if (armed === undefined) return this.#storm('platform', (random) => platformFault(random, call));
     if (--armed.times <= 0) this.#platformFaults.splice(this.#platformFaults.indexOf(armed), 1);
     return armed.fault;
+  }
+
+  #knock(host: Host, at: string, port: number): Answer {
+    const answer = this.backend.answersAt(at, port);
+    if (answer === undefined || !answer.ready) return { state: 'silent' };
+    host.answered.add(Math.trunc(this.time.now() + host.wallOffset));
+    return { state: 'answers', hostKey: answer.hostKey, latencyMs: 1 };
   }
 
   #probe(host: string, port: number, key: string): SshProbe {

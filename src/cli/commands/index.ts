@@ -15,6 +15,7 @@ import { setupTokenCommand } from './setup-token.ts';
 import { statusCommand } from './status.ts';
 import { taskDoneCommand, taskFailCommand, taskListCommand, taskShowCommand } from './task.ts';
 import { testProvisionCommand } from './test-provision.ts';
+import { uptimeCommand, uptimeExportCommand, uptimeUsageCommand, uptimeVerifyCommand } from './uptime.ts';
 
 /** Where the reference agent keeps it too. */
 export const DEFAULT_CONFIG = '/etc/dc-agent/dc-agent.toml';
@@ -41,6 +42,10 @@ export const allCommands: readonly Command[] = [
   runCommand,
   statusCommand,
   explainCommand,
+  uptimeCommand,
+  uptimeExportCommand,
+  uptimeVerifyCommand,
+  uptimeUsageCommand,
   approveCommand,
   resetPasswordCommand,
   adoptCommand,

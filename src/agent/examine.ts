@@ -1,0 +1,122 @@
+import type { UptimeState } from '../health/index.ts';
+import type { ContractRecord } from '../lifecycle/index.ts';
+import { sleep } from '../ports/clock.ts';
+import type { Instance } from '../provisioner/contract.ts';
+import { withDeadline } from './deadline.ts';
+import type { AgentDeps } from './deps.ts';
+import { ownedRef, type Target } from './target.ts';
+import type { Worker } from './worker.ts';
+
+export interface Finding {
+  readonly state: UptimeState;
+  readonly latencyMs?: number;
+  /** May leave the host: says nothing of where the machine was looked for. */
+  readonly details?: string;
+}
+
+/** A health check may log in, or run a script. */
+const CHECK_DEADLINE_MS = 120_000;
+/** From the first packet to the host key. */
+const KNOCK_TIMEOUT_MS = 5_000;
+/** One lost packet is no outage: a door that stays shut is knocked at once more, after this long. */
+const KNOCK_AGAIN_MS = 3_000;
+
+/**
+ * The state of a machine: what the lists say, what the machine itself answers on its tenant's way, and, only where that leaves a
+ * doubt, what its backend finds. That something which was up is down is said only after two looks.
+ */
+export async function examine(
+  deps: AgentDeps,
+  worker: Worker,
+  before: UptimeState | undefined,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const seen = glance(worker);
+  if (seen.state === 'paused' || (seen.state === 'down' && before === 'down')) return seen;
+  const answer = await knock(deps, worker, seen.state === 'down' ? 1 : 2, signal);
+  if (answer?.state === 'up') return seen.state === 'up' ? { ...seen, ...answer } : answer;
+  if (seen.state === 'down') return answer === undefined ? confirmed(deps, worker, seen, signal) : seen;
+  const backend = hasCheck(worker) ? await check(deps, worker, signal) : seen;
+  return answer === undefined || backend.state === 'down' ? backend : answer;
+}
+
+/** What the lists say. A machine that is off is not up, whoever switched it off. */
+export function glance(worker: { readonly record: ContractRecord; readonly target: Target }): Finding {
+  const { record, target } = worker;
+  if (record.goal === 'stop') return { state: 'paused', details: 'stopped: the contract is paused' };
+  if (target.problem !== undefined) return { state: 'unknown', details: 'the backend cannot be read' };
+  const instance = target.seenOf(record);
+  return instance === undefined ? NOT_SHOWN : ofInstance(instance);
+}
+
+const NOT_SHOWN: Finding = { state: 'unknown', details: 'the backend does not show the machine' };
+
+function ofInstance({ power, uptimeMs: uptime }: Instance): Finding {
+  if (power === 'running') {
+    return {
+      state: 'up',
+      ...(uptime === undefined ? {} : { details: JSON.stringify({ uptime_seconds: Math.floor(uptime / 1000) }) }),
+    };
+  }
+  if (power === 'stopped') return { state: 'down', details: 'the machine is off' };
+  if (power === 'transition') return { state: 'unknown', details: 'the machine is being started or stopped' };
+  return NOT_SHOWN;
+}
+
+/** Undefined where no login is possible by design. A machine that answers is up, also while its backend cannot be read. */
+async function knock(
+  deps: AgentDeps,
+  { record, target }: Worker,
+  attempts: number,
+  signal: AbortSignal,
+): Promise<Finding | undefined> {
+  const ssh = record.instance?.ssh;
+  if (ssh === undefined || record.goal !== 'keep' || !target.can.needsLogin) return undefined;
+  for (let attempt = 1; ; attempt++) {
+    const { host, port } = ssh;
+    const answer = await deps.knock({ host, port, timeoutMs: KNOCK_TIMEOUT_MS }, signal);
+    // Keys and host keys are the tenant's own business by now; that something answers is what is promised.
+    if (answer.state === 'answers') {
+      const strange = record.hostKey !== undefined && answer.hostKey !== undefined && answer.hostKey !== record.hostKey;
+      return {
+        state: 'up',
+        latencyMs: Math.round(answer.latencyMs),
+        ...(strange ? { details: 'its host key is another than when it was handed over' } : {}),
+      };
+    }
+    if (attempt >= attempts) {
+      return answer.state === 'silent'
+        ? { state: 'down', details: 'the SSH server does not answer' }
+        : { state: 'unknown', details: 'this host could not ask the machine' };
+    }
+    await sleep(deps.clock, KNOCK_AGAIN_MS, signal);
+  }
+}
+
+function hasCheck({ record, target }: Worker): boolean {
+  return target.provisioner.capabilities.healthCheck === true && record.goal === 'keep';
+}
+
+/** A list that shows a machine off, where no door can be knocked at: the backend is asked about this one machine. */
+async function confirmed(deps: AgentDeps, worker: Worker, seen: Finding, signal: AbortSignal): Promise<Finding> {
+  const found = await check(deps, worker, signal);
+  return found.state === 'unknown' ? seen : found;
+}
+
+/** What the backend finds when it is asked about this one machine. */
+async function check(deps: AgentDeps, worker: Worker, signal: AbortSignal): Promise<Finding> {
+  const { record, target, log } = worker;
+  try {
+    const observed = await withDeadline(deps.clock, CHECK_DEADLINE_MS, signal, (inner) =>
+      target.provisioner.observe(ownedRef(record, deps.agent), { signal: inner, log }),
+    );
+    if (observed.state === 'unknown') return { state: 'unknown', details: observed.why };
+    if (observed.state === 'absent') return NOT_SHOWN;
+    if (observed.unhealthy !== undefined) return { state: 'down', details: observed.unhealthy };
+    return ofInstance(observed.instance);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    log.debug({ error }, 'the health check failed');
+    return { state: 'unknown', details: 'the health check failed' };
+  }
+}
