@@ -17,7 +17,8 @@ describe('a platform that is gone for an hour', () => {
     await world.run(5 * MINUTE, () => late.status === 'provisioning');
     world.platformReachable = false;
     await world.run(55 * MINUTE);
-    expect(world.backend.machines().length).toBeGreaterThanOrEqual(21);
+    // Those that are kept and the late one; whether the agent heard of the cancellation in time is left to chance.
+    expect(world.backend.machines().length).toBeGreaterThanOrEqual(20);
     // Meanwhile the platform itself gives up what is not delivered after an hour; this one just makes it.
     world.platformReachable = true;
     const rush = await requestsIn(world, MINUTE);
