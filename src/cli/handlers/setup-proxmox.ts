@@ -1,7 +1,7 @@
 import type { Handler } from '../command.ts';
-import { terminalAsker } from '../setup/proxmox/ask.ts';
-import { finishOn } from '../setup/proxmox/finish.ts';
-import { thisSetupHost } from '../setup/proxmox/host.ts';
+import { terminalAsker } from '../setup/ask.ts';
+import { finishOn } from '../setup/finish.ts';
+import { thisSetupHost } from '../setup/host.ts';
 import { readOptions } from '../setup/proxmox/options.ts';
 import { repin } from '../setup/proxmox/repin.ts';
 import { setUp } from '../setup/proxmox/run.ts';

@@ -23,7 +23,7 @@ export interface SetupPlan {
   readonly target?: string;
   readonly settings: Readonly<Record<string, SettingValue>>;
   /** The command that this plan is of, as advice names it. */
-  readonly command: 'setup token' | 'setup proxmox';
+  readonly command: 'setup token' | 'setup proxmox' | 'setup hetzner';
 }
 
 export type SettingValue = string | number | boolean | SettingValue[] | { [key: string]: SettingValue };

@@ -46,6 +46,21 @@ export async function prepareFile(path: string, draft: string, existing: 'replac
   };
 }
 
+/** Whole or not at all, and on the disk before it returns; readable by its owner only, from its first moment on. */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+  const unfinished = `${path}.new-${process.pid}`;
+  try {
+    await rm(unfinished, { force: true });
+    await writeSynced(unfinished, text);
+    await rename(unfinished, path);
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+}
+
 async function keepOld(path: string): Promise<string> {
   const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
   for (let attempt = 1; ; attempt++) {

@@ -16,9 +16,9 @@ import {
 } from '../../../../provisioners/proxmox/setup/index.ts';
 import { systemClock } from '../../../ports/clock.ts';
 import { Failure } from '../../failure.ts';
-import type { Asker } from './ask.ts';
+import type { Asker } from '../ask.ts';
+import { draftSettings } from './draft.ts';
 import { type ProxmoxOptions, usage } from './options.ts';
-import { draftSettings } from './present.ts';
 
 export interface ClusterPlan extends SetupPlan {
   readonly choices: Choices;

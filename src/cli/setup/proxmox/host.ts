@@ -1,24 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { SnippetFolder } from '../../../../provisioners/proxmox/setup/index.ts';
 import { Failure } from '../../failure.ts';
-import { type Ended, lines, thisHost } from '../service/host.ts';
-
-/** The host that the setup runs on. Handed in, so that tests have one of their own. */
-export interface SetupHost {
-  /** `/`, or a folder that stands for it. */
-  readonly root: string;
-  readonly user: number;
-  readonly name: string;
-  run(argv: readonly string[]): Promise<Ended>;
-}
-
-export function thisSetupHost(env: NodeJS.ProcessEnv): SetupHost {
-  const { root, user, run } = thisHost(env);
-  return { root, user, run, name: hostname().split('.')[0] ?? 'host' };
-}
+import type { SetupHost } from '../host.ts';
+import { lines } from '../service/host.ts';
 
 /** The two leaves that a node may show: of the operator's own, else of the cluster's authority. Only root reads them. */
 const LEAVES = ['pveproxy-ssl.pem', 'pve-ssl.pem'];

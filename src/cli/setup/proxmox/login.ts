@@ -6,8 +6,9 @@ import { Secret } from '../../../ports/secret.ts';
 import { registerSecret } from '../../../telemetry/secrets.ts';
 import { Failure } from '../../failure.ts';
 import type { Io } from '../../io.ts';
-import type { Asker } from './ask.ts';
-import { mustRun, type SetupHost } from './host.ts';
+import type { Asker } from '../ask.ts';
+import type { SetupHost } from '../host.ts';
+import { mustRun } from './host.ts';
 import { type ProxmoxOptions, usage } from './options.ts';
 
 export interface Login {

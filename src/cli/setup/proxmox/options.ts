@@ -1,5 +1,4 @@
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import {
   type GuestAgent,
   IMAGES,
@@ -8,19 +7,15 @@ import {
   parseFingerprint,
 } from '../../../../provisioners/proxmox/setup/index.ts';
 import { isHttpUrl } from '../../../provisioner/settings.ts';
-import { type Args, flag, text, texts } from '../../command.ts';
-import { EXIT } from '../../exit.ts';
-import { Failure } from '../../failure.ts';
+import { type Args, flag, texts } from '../../command.ts';
 import type { Io } from '../../io.ts';
-import { readSettings, readToken, type SettingValue } from '../plan.ts';
+import type { TargetPlace } from '../config-text.ts';
+import { readSetupOptions, type SetupOptions, trimmed, usageOf } from '../options.ts';
+import type { SettingValue } from '../plan.ts';
 
 /** The command line, read and checked, before anything is asked, sent or written. */
-export interface ProxmoxOptions {
+export interface ProxmoxOptions extends SetupOptions {
   readonly does: 'set up' | 'undo' | 'repin';
-  readonly dryRun: boolean;
-  readonly yes: boolean;
-  readonly service: boolean;
-  readonly testProvision: boolean;
   readonly apiUrl?: string;
   readonly login: string;
   /** `-` is standard input. */
@@ -42,37 +37,29 @@ export interface ProxmoxOptions {
   readonly template?: number;
   /** As the setting `address` of the target. */
   readonly address?: SettingValue;
-  readonly settings: Readonly<Record<string, SettingValue>>;
-  readonly token?: string;
-  readonly providerPubkey?: string;
-  readonly platformUrl: string;
-  readonly location?: Location;
-  readonly output: string;
-  readonly target: string;
-  readonly keyDir: string;
-  readonly stateDir?: string;
 }
 
-const LOCATIONS = ['europe', 'na', 'latam', 'apac', 'mena', 'ssa', 'cis'] as const;
-export type Location = (typeof LOCATIONS)[number];
+const COMMAND = 'setup proxmox';
+const { failure: usage, matched } = usageOf(COMMAND);
+
+export { usage };
+
+export function placeOf({ target }: Pick<SetupOptions, 'target'>): TargetPlace {
+  return { name: target, type: 'proxmox', command: COMMAND };
+}
 
 /** Throws Failure with exit code 2. */
 export async function readOptions(args: Args, io: Io): Promise<ProxmoxOptions> {
-  const one = (name: string): string | undefined => text(args, name)?.trim() || undefined;
+  const one = (name: string): string | undefined => trimmed(args, name);
   const given = <Key extends string>(key: Key, value: string | undefined) =>
     (value === undefined ? {} : { [key]: value }) as Partial<Record<Key, string>>;
   const stdin = ['passwordFile', 'token'].filter((name) => one(name) === '-');
   if (stdin.length > 1) throw usage('--password-file - and --token - cannot both read standard input');
-  const stateDir = one('stateDir');
   const caFile = one('caFile');
-  const token = await readToken(one('token') ?? io.env['DC_SETUP_TOKEN'], io);
   return {
+    ...(await readSetupOptions(args, io, { command: COMMAND, target: 'proxmox' })),
     does: flag(args, 'undo') ? 'undo' : flag(args, 'repin') ? 'repin' : 'set up',
-    dryRun: flag(args, 'dryRun'),
-    yes: flag(args, 'yes'),
-    service: args.options['service'] !== false,
-    testProvision: flag(args, 'testProvision'),
-    ...url('apiUrl', '--api-url', one('apiUrl')),
+    ...readApiUrl(one('apiUrl')),
     login: matched('--login', one('login') ?? 'root@pam', /^[^\s@:/]+@[A-Za-z0-9._-]+$/, 'user@realm'),
     ...given('passwordFile', one('passwordFile')),
     ...given('adminTokenId', one('adminTokenId')),
@@ -90,40 +77,13 @@ export async function readOptions(args: Args, io: Io): Promise<ProxmoxOptions> {
     ...readAgent(one('guestAgent')),
     ...readTemplate(one('template')),
     ...readAddress(one('addresses'), one('addressFirst'), one('addressLast'), one('gateway')),
-    settings: readSettings(texts(args, 'set')),
-    ...given('token', token),
-    ...given('providerPubkey', readPubkey(one('providerPubkey'))),
-    platformUrl: 'https://api.decent-cloud.org',
-    ...url('platformUrl', '--platform-url', one('platformUrl')),
-    ...readLocation(one('location')),
-    output: resolve(one('output') ?? args.config),
-    target: matched('--target', one('target') ?? 'proxmox', /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/, 'a name'),
-    keyDir: resolve(one('keyDir') ?? join(io.env['HOME'] || homedir(), '.dc-agent')),
-    ...given('stateDir', stateDir === undefined ? undefined : resolve(stateDir)),
   };
 }
 
-/** A failure of the command line itself. */
-export function usage(what: string, details?: readonly string[]): Failure {
-  return new Failure({
-    what,
-    ...(details === undefined ? {} : { details }),
-    next: 'See the options:',
-    command: 'dc-agent setup proxmox --help',
-    exit: EXIT.usage,
-  });
-}
-
-function matched(option: string, value: string, pattern: RegExp, expected: string): string {
-  if (pattern.test(value)) return value;
-  throw usage(`${option} takes ${expected}`);
-}
-
-function url<Key extends string>(key: Key, option: string, value: string | undefined): Partial<Record<Key, string>> {
+function readApiUrl(value: string | undefined): { apiUrl?: string } {
   if (value === undefined) return {};
-  if (!isHttpUrl(value)) throw usage(`${option} takes an https:// URL`);
-  const plain = value.replace(/\/+$/, '').replace(/\/api2(?:\/json)?$/, '');
-  return { [key]: plain } as Partial<Record<Key, string>>;
+  if (!isHttpUrl(value)) throw usage('--api-url takes an https:// URL');
+  return { apiUrl: value.replace(/\/+$/, '').replace(/\/api2(?:\/json)?$/, '') };
 }
 
 function readFingerprint(value: string | undefined): string | undefined {
@@ -131,12 +91,6 @@ function readFingerprint(value: string | undefined): string | undefined {
   const fingerprint = parseFingerprint(value);
   if (fingerprint === undefined) throw usage('--fingerprint takes a SHA-256 fingerprint: 64 hexadecimal digits');
   return fingerprint;
-}
-
-function readPubkey(value: string | undefined): string | undefined {
-  const hex = value?.toLowerCase();
-  if (hex === undefined || /^[0-9a-f]{64}$/.test(hex)) return hex;
-  throw usage('--provider-pubkey takes 64 hexadecimal digits');
 }
 
 function readImages(
@@ -186,11 +140,4 @@ function readAddress(
   const table: Record<string, SettingValue> = {};
   for (const [key, value] of parts) if (value !== undefined) table[key] = value;
   return { address: table };
-}
-
-function readLocation(value: string | undefined): { location?: Location } {
-  if (value === undefined) return {};
-  const location = LOCATIONS.find((one) => one === value);
-  if (location === undefined) throw usage(`--location takes one of ${LOCATIONS.join(', ')}`);
-  return { location };
 }

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { type Journal, made } from '../../../../provisioners/proxmox/setup/index.ts';
 import { Failure } from '../../failure.ts';
+import { writeWhole } from '../store.ts';
 
 const contents = z.object({
   version: z.literal(1),
@@ -101,31 +102,5 @@ function parseJson(text: string): unknown {
   } catch (error) {
     // The schema refuses it, with the reason kept.
     return error;
-  }
-}
-
-/** Whole or not at all, and on the disk before it returns; readable by its owner only, from its first moment on. */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-  const unfinished = `${path}.new-${process.pid}`;
-  try {
-    await rm(unfinished, { force: true });
-    const file = await open(unfinished, 'wx', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(unfinished, path);
-  } catch (error) {
-    await rm(unfinished, { force: true });
-    throw error;
-  }
-  const folder = await open(dirname(path), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

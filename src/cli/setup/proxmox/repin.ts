@@ -1,13 +1,13 @@
-import { connect, parseFingerprint } from '../../../../provisioners/proxmox/setup/index.ts';
+import { connect, type ProxmoxSettings, parseFingerprint } from '../../../../provisioners/proxmox/setup/index.ts';
 import { systemClock } from '../../../ports/clock.ts';
 import { EXIT, type ExitCode } from '../../exit.ts';
 import { Failure } from '../../failure.ts';
 import type { Io } from '../../io.ts';
+import { withTarget } from '../config-text.ts';
+import { readPresent } from '../present.ts';
 import { prepareFile } from '../store.ts';
-import { withTarget } from './config-text.ts';
 import { ownFingerprint } from './host.ts';
-import type { ProxmoxOptions } from './options.ts';
-import { readPresent } from './present.ts';
+import { type ProxmoxOptions, placeOf } from './options.ts';
 import type { SetupDeps } from './run.ts';
 import { describe, look } from './trust.ts';
 
@@ -16,7 +16,7 @@ import { describe, look } from './trust.ts';
  * token must then work, or the file stays as it is. A certificate that a public authority vouches for needs no pin: it is taken out.
  */
 export async function repin(options: ProxmoxOptions, io: Io, { host, ask }: SetupDeps): Promise<ExitCode> {
-  const present = await readPresent(options.output, options.target, io);
+  const present = await readPresent<ProxmoxSettings>(options.output, placeOf(options), io);
   const target = present?.target;
   if (present === undefined || target === undefined) {
     throw new Failure({
@@ -48,7 +48,7 @@ export async function repin(options: ProxmoxOptions, io: Io, { host, ask }: Setu
   const { fingerprint } = seen;
   const who = { how: 'token', id: target.api_token_id, secret: target.api_token_secret } as const;
   await (await connect(url, { how: 'checked', fingerprint }, who, systemClock, io.signal)).close();
-  const text = withTarget(present.text, options.output, options.target, { fingerprint }) ?? present.text;
+  const text = withTarget(present.text, options.output, placeOf(options), { fingerprint }) ?? present.text;
   if (options.dryRun) {
     io.err('Nothing was changed.');
     return EXIT.ok;

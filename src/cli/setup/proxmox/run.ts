@@ -1,18 +1,24 @@
-import { type Connection, connect, tokenName } from '../../../../provisioners/proxmox/setup/index.ts';
+import {
+  type Connection,
+  connect,
+  type ProxmoxSettings,
+  tokenName,
+} from '../../../../provisioners/proxmox/setup/index.ts';
 import { systemClock } from '../../../ports/clock.ts';
 import { EXIT, type ExitCode } from '../../exit.ts';
-import { Failure } from '../../failure.ts';
 import type { Io } from '../../io.ts';
-import type { Asker } from './ask.ts';
+import type { Asker } from '../ask.ts';
+import type { Finish } from '../finish.ts';
+import type { SetupHost } from '../host.ts';
+import { checkLocation } from '../location.ts';
+import { type Present, readPresent } from '../present.ts';
+import { agree, askAboutLocation } from '../questions.ts';
+import { keyForShow, type Standing, settleStanding } from '../standing.ts';
 import { carryOut } from './carry-out.ts';
 import { type ClusterPlan, planCluster } from './cluster.ts';
-import type { Finish } from './finish.ts';
-import { isProxmoxHost, type SetupHost } from './host.ts';
-import { checkLocation } from './location.ts';
+import { isProxmoxHost } from './host.ts';
 import { chooseLogin, isLoginGiven, LOGIN_OPTIONS } from './login.ts';
-import { type ProxmoxOptions, usage } from './options.ts';
-import { keyForShow, type Standing, settleStanding } from './platform.ts';
-import { type Present, readPresent } from './present.ts';
+import { type ProxmoxOptions, placeOf, usage } from './options.ts';
 import { openRecord, recordFile, type SetupRecord } from './record.ts';
 import { findWorkingSecret } from './secret.ts';
 import { showCalls, showPlan } from './show.ts';
@@ -35,7 +41,7 @@ export type Place = 'the host' | 'elsewhere';
 /** Everything that is known before the cluster is changed. */
 export interface Ready {
   readonly options: ProxmoxOptions;
-  readonly present: Present | undefined;
+  readonly present: Present<ProxmoxSettings> | undefined;
   readonly standing: Standing;
   readonly apiUrl: string;
   readonly place: Place;
@@ -53,9 +59,9 @@ export interface Ready {
 export async function setUp(given: ProxmoxOptions, io: Io, deps: SetupDeps): Promise<ExitCode> {
   const { host, ask } = deps;
   const place: Place = given.apiUrl === undefined && (await isProxmoxHost(host)) ? 'the host' : 'elsewhere';
-  const present = await readPresent(given.output, given.target, io);
+  const present = await readPresent<ProxmoxSettings>(given.output, placeOf(given), io);
   const options = await completed(given, place, present, io, deps);
-  await askAboutLocation(options, io, deps);
+  await askAboutLocation(options, deps.zone, io, ask);
   const apiUrl = options.apiUrl ?? present?.target?.api_url ?? deps.ownApi;
   const record = await openRecord(recordFile(options.output, options.target), apiUrl);
   const standing = options.dryRun ? undefined : await settleStanding(options, present);
@@ -95,7 +101,7 @@ export async function setUp(given: ProxmoxOptions, io: Io, deps: SetupDeps): Pro
           io.err('Nothing was changed.');
           return EXIT.ok;
         }
-        if (!options.yes && plan.steps.length > 0) await agree(ask);
+        if (!options.yes && plan.steps.length > 0) await agree('on the cluster', ask);
         const ready = { options, present, standing, apiUrl, place, trust, connection, record, token, plan };
         await carryOut(ready, io, deps);
       } finally {
@@ -114,7 +120,7 @@ export async function setUp(given: ProxmoxOptions, io: Io, deps: SetupDeps): Pro
 async function completed(
   options: ProxmoxOptions,
   place: Place,
-  present: Present | undefined,
+  present: Present<ProxmoxSettings> | undefined,
   io: Io,
   { ask }: SetupDeps,
 ): Promise<ProxmoxOptions> {
@@ -143,26 +149,4 @@ async function completed(
     ...(apiUrl === undefined ? {} : { apiUrl }),
     ...(asked === undefined ? {} : { token: asked }),
   };
-}
-
-async function askAboutLocation(
-  { token, location, yes }: ProxmoxOptions,
-  io: Io,
-  { ask, zone }: SetupDeps,
-): Promise<void> {
-  const { doubt, pool } = checkLocation(token, location, zone);
-  if (doubt === undefined) return;
-  if (ask !== undefined && !yes) {
-    io.err(doubt);
-    if (await ask.confirm('Is that where this host is?', 'no')) return;
-  }
-  throw new Failure({
-    what: doubt,
-    next: `If this host is there, say so with --location ${pool ?? ''}; else take a token of the right pool. This one is not spent.`,
-  });
-}
-
-async function agree(ask: Asker | undefined): Promise<void> {
-  if (await ask?.confirm('Go on?', 'yes')) return;
-  throw new Failure({ what: 'it was not begun: nothing was changed on the cluster, and the setup token is not spent' });
 }

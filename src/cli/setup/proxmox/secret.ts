@@ -10,8 +10,9 @@ import { systemClock } from '../../../ports/clock.ts';
 import { Secret } from '../../../ports/secret.ts';
 import { isProvisionerError } from '../../../provisioner/index.ts';
 import { registerSecret } from '../../../telemetry/secrets.ts';
+import { writeWhole } from '../store.ts';
 import type { ProxmoxOptions } from './options.ts';
-import { type SetupRecord, writeWhole } from './record.ts';
+import type { SetupRecord } from './record.ts';
 
 /** Where the secret of the agent's token lies. The configuration names the file, so that it can be shown around. */
 export function secretFileOf({ output, target }: Pick<ProxmoxOptions, 'output' | 'target'>): string {

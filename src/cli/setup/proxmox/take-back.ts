@@ -1,12 +1,12 @@
-import { connect, nameOf, undo } from '../../../../provisioners/proxmox/setup/index.ts';
+import { connect, nameOf, type ProxmoxSettings, undo } from '../../../../provisioners/proxmox/setup/index.ts';
 import { systemClock } from '../../../ports/clock.ts';
 import { EXIT, type ExitCode } from '../../exit.ts';
 import { Failure } from '../../failure.ts';
 import type { Io } from '../../io.ts';
+import { readPresent } from '../present.ts';
 import { isProxmoxHost, snippetFolder } from './host.ts';
 import { chooseLogin, isLoginGiven, LOGIN_OPTIONS } from './login.ts';
-import { type ProxmoxOptions, usage } from './options.ts';
-import { readPresent } from './present.ts';
+import { type ProxmoxOptions, placeOf, usage } from './options.ts';
 import { openRecord, recordFile } from './record.ts';
 import type { SetupDeps } from './run.ts';
 import { dropSecret } from './secret.ts';
@@ -42,7 +42,7 @@ export async function takeBackAll(options: ProxmoxOptions, io: Io, deps: SetupDe
   // First: an agent without a token would report troubles that are none.
   if (present.service) await deps.finish.undone(io);
   const url = options.apiUrl ?? present.apiUrl;
-  const target = (await readPresent(options.output, options.target, io))?.target;
+  const target = (await readPresent<ProxmoxSettings>(options.output, placeOf(options), io))?.target;
   const { trust } = await settleTrust(url, options, target ?? {}, io, host, ask);
   const login = await chooseLogin(options, place, io, host, ask);
   try {

@@ -7,8 +7,9 @@ import {
 } from '../../../../provisioners/proxmox/setup/index.ts';
 import { Failure } from '../../failure.ts';
 import type { Io } from '../../io.ts';
-import type { Asker } from './ask.ts';
-import { ownFingerprint, type SetupHost } from './host.ts';
+import type { Asker } from '../ask.ts';
+import type { SetupHost } from '../host.ts';
+import { ownFingerprint } from './host.ts';
 
 /** What the agent will believe, as settings of its target, and the same for the setup's own connection. */
 export interface SettledTrust {

@@ -1,10 +1,10 @@
-import type { AgentKey } from '../../../identity/keys.ts';
-import { Failure } from '../../failure.ts';
-import { openPlatform, type PlatformLink, readAgentKey } from '../../platform.ts';
-import { ensureKey, findKey } from '../key.ts';
-import { askWhetherKnown, checkReachable } from '../register.ts';
-import type { ProxmoxOptions } from './options.ts';
+import type { AgentKey } from '../../identity/keys.ts';
+import { Failure } from '../failure.ts';
+import { openPlatform, type PlatformLink, readAgentKey } from '../platform.ts';
+import { ensureKey, findKey } from './key.ts';
+import type { SetupOptions } from './options.ts';
 import type { Present } from './present.ts';
+import { askWhetherKnown, checkReachable } from './register.ts';
 
 /** Who this host is to the platform. */
 export interface Standing {
@@ -20,7 +20,7 @@ export interface Standing {
  * The agent's key and its standing, before anything is changed elsewhere. A host with a configuration is registered already, which the
  * platform is asked to confirm. Makes the key where there is none.
  */
-export async function settleStanding(options: ProxmoxOptions, present: Present | undefined): Promise<Standing> {
+export async function settleStanding(options: SetupOptions, present: Present | undefined): Promise<Standing> {
   const endpoint = present?.config.api.endpoint ?? options.platformUrl;
   const link = openPlatform(endpoint);
   try {
@@ -42,7 +42,7 @@ export async function settleStanding(options: ProxmoxOptions, present: Present |
 }
 
 /** For a dry run, which makes no key: the one that is there, or what stands for one. */
-export async function keyForShow(options: ProxmoxOptions, present: Present | undefined): Promise<string> {
+export async function keyForShow(options: SetupOptions, present: Present | undefined): Promise<string> {
   if (present !== undefined) return (await readAgentKey(present.config)).publicKey;
   return (await findKey(options.keyDir))?.publicKey ?? 'xxxxxxxx';
 }

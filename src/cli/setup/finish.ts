@@ -1,17 +1,21 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ExitCode } from '../../exit.ts';
-import { doctor } from '../../handlers/doctor.ts';
-import { installService, removeService } from '../../handlers/setup-service.ts';
-import type { Io } from '../../io.ts';
+import type { ExitCode } from '../exit.ts';
+import { doctor } from '../handlers/doctor.ts';
+import { installService, removeService } from '../handlers/setup-service.ts';
+import type { Io } from '../io.ts';
 import type { SetupHost } from './host.ts';
-import type { ProxmoxOptions } from './options.ts';
-import type { SetupRecord } from './record.ts';
+import type { SetupOptions } from './options.ts';
+
+/** Where it is noted that the service was made, before it is. */
+export interface ServiceNote {
+  note(change: { readonly service: true }): Promise<void>;
+}
 
 /** What comes after the configuration is written, and its undoing. */
 export interface Finish {
   /** Resolves with the exit code of the whole setup. */
-  done(options: ProxmoxOptions, record: SetupRecord, io: Io): Promise<ExitCode>;
+  done(options: SetupOptions, record: ServiceNote, io: Io): Promise<ExitCode>;
   undone(io: Io): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { Failure } from '../../failure.ts';
+import { Failure } from '../failure.ts';
 
 /** Questions to the person at the terminal. Every question has an option that answers it beforehand. */
 export interface Asker {

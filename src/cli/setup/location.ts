@@ -1,5 +1,7 @@
-import { Failure } from '../../failure.ts';
-import type { Location } from './options.ts';
+import { Failure } from '../failure.ts';
+
+export const LOCATIONS = ['europe', 'na', 'latam', 'apac', 'mena', 'ssa', 'cis'] as const;
+export type Location = (typeof LOCATIONS)[number];
 
 /**
  * Whether the pool that the token is for is where this host is. A token names its pool's location (`apt_<location>_<digits>`), and this
