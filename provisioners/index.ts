@@ -6,10 +6,11 @@ import { manualPlugin } from './manual/index.ts';
 import { proxmoxPlugin } from './proxmox/index.ts';
 import { sandboxPlugin } from './sandbox/index.ts';
 import { scriptPlugin } from './script/index.ts';
+import { vultrPlugin } from './vultr/index.ts';
 
 /** The one map of built-in plugins. Only the composition root reads it. */
 export const builtinPlugins: ReadonlyMap<string, ProvisionerPlugin> = new Map<string, ProvisionerPlugin>(
-  [proxmoxPlugin, hetznerPlugin, dockerPlugin, scriptPlugin, manualPlugin, sandboxPlugin].map((plugin) => [
+  [proxmoxPlugin, hetznerPlugin, vultrPlugin, dockerPlugin, scriptPlugin, manualPlugin, sandboxPlugin].map((plugin) => [
     plugin.type,
     plugin as ProvisionerPlugin,
   ]),

@@ -38,6 +38,7 @@ describe('the target of a contract', () => {
     const own = [target('hetzner', 'hetzner'), target('hcloud', 'hetzner')];
     expect(targetFor({ ...ITEM, provisionerType: 'hetzner' }, own)).toBeUndefined();
     expect(targetFor({ ...ITEM, provisionerType: 'hcloud' }, own)?.name).toBe('hcloud');
+    expect(targetFor({ ...ITEM, provisionerType: 'vultr' }, [target('vultr', 'vultr')])).toBeUndefined();
   });
 
   it('is found by the offering’s own settings before all else, and by nothing that a tenant wrote', () => {

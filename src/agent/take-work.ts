@@ -5,14 +5,19 @@ import { type RecipeWishes, readRecipe } from './recipe-order.ts';
 import type { Target } from './target.ts';
 
 /**
+ * Words for the platform's own resale of servers: making one here too would make it twice. An offering of ours names a target by
+ * another name.
+ */
+const RESOLD: ReadonlySet<string | undefined> = new Set(['hetzner', 'vultr']);
+
+/**
  * The target that serves an entry of the work list: the one that the offering's own settings name (`target`), else by the
  * provisioner type, which may be a target's name too, else, when the offering says nothing, the default. Undefined: it is somebody
  * else's, and is left alone.
  */
 export function targetFor(item: PendingItem, targets: readonly Target[]): Target | undefined {
   const wanted = item.provisionerType;
-  // That word is the platform's own resale of servers: making one here too would make it twice. An offering of ours names a target.
-  if (wanted === 'hetzner') return undefined;
+  if (RESOLD.has(wanted)) return undefined;
   // Only the provider's settings: a tenant does not choose where a machine is made.
   const named = parseSettings(item.provisionerConfig)?.['target'];
   if (named !== undefined) return targets.find((target) => target.name === named);

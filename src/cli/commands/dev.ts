@@ -59,6 +59,24 @@ export const devProxmoxCommand: Command = {
   load: async () => (await import('../handlers/dev.ts')).proxmox,
 };
 
+export const devVultrCommand: Command = {
+  name: 'dev vultr',
+  summary: 'start a simulated Vultr account',
+  description:
+    'Answers on 127.0.0.1 as the Vultr API does, in real time; its instances are make-believe and cost nothing. With --ssh-port they ' +
+    'let the tenant’s key in, at addresses of 127.78.0.0/16. Prints the lines that make it a target of an agent. Everything is ' +
+    'forgotten at the end.',
+  operands: [],
+  options: [
+    { flags: '--port <number>', description: 'TCP port on 127.0.0.1; default: a free one' },
+    { flags: '--ssh-port <number>', description: 'where instances answer SSH; 22 needs root. Default: they do not' },
+    { flags: '--json', description: 'what was started as one JSON line' },
+  ],
+  examples: [{ line: 'dc-agent dev vultr --ssh-port 22', explains: 'An account whose instances can be logged in to.' }],
+  exits: [EXIT.ok, EXIT.failed, EXIT.usage],
+  load: async () => (await import('../handlers/dev.ts')).vultr,
+};
+
 export const devDemoCommand: Command = {
   name: 'dev demo',
   summary: 'show a contract become a machine, and end',

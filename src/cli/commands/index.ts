@@ -3,7 +3,7 @@ import { adoptCommand } from './adopt.ts';
 import { approveCommand } from './approve.ts';
 import { configCheckCommand, configExplainCommand, configSchemaCommand } from './config.ts';
 import { conformanceCommand } from './conformance.ts';
-import { devDemoCommand, devPlatformCommand, devProxmoxCommand, devSandboxCommand } from './dev.ts';
+import { devDemoCommand, devPlatformCommand, devProxmoxCommand, devSandboxCommand, devVultrCommand } from './dev.ts';
 import { doctorCommand } from './doctor.ts';
 import { drainCommand, resumeCommand } from './drain.ts';
 import { explainCommand } from './explain.ts';
@@ -59,4 +59,5 @@ export const allCommands: readonly Command[] = [
   devPlatformCommand,
   devSandboxCommand,
   devProxmoxCommand,
+  devVultrCommand,
 ];

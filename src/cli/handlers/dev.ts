@@ -58,6 +58,18 @@ export const proxmox: Handler = async (args, io) => {
   return serve(io, flag(args, 'json'), facts, () => running.close());
 };
 
+export const vultr: Handler = async (args, io) => {
+  const { startDevVultr } = await import('../../../simulators/vultr/dev.ts');
+  const [port, sshPort] = [text(args, 'port'), text(args, 'sshPort')];
+  const running = await startDevVultr({
+    ...(port === undefined ? {} : { port: portNumber(port) }),
+    ...(sshPort === undefined ? {} : { sshPort: portNumber(sshPort) }),
+    onProblem: (problem) => io.err(`problem: ${problem}`),
+  });
+  const { endpoint, key: apiKey, configuration } = running;
+  return serve(io, flag(args, 'json'), { endpoint, apiKey, configuration }, () => running.close());
+};
+
 /** Shows what was started, waits for the end, and takes it down. */
 async function serve(
   io: Io,
@@ -88,5 +100,5 @@ function describe(name: string, value: string, io: Io): string {
 function portNumber(given: string): number {
   const port = Number(given);
   if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-  throw new Failure({ what: '--port takes a number from 0 to 65535', exit: EXIT.usage });
+  throw new Failure({ what: `a port is a number from 0 to 65535, not '${given}'`, exit: EXIT.usage });
 }
