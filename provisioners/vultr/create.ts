@@ -11,7 +11,7 @@ import { byAge, HANDLE, knownId, lookForStamp, unsettledMs } from './find.ts';
 import { orderedImage, type Placement, placements } from './placement.ts';
 import { removeInstance } from './remove.ts';
 import { submit } from './submit.ts';
-import { carries, stampTags, TAG } from './tags.ts';
+import { carries, isPoolMates, stampTags, TAG } from './tags.ts';
 import { pause, type Target } from './target.ts';
 import { userData } from './user-data.ts';
 import type { VultrInstance } from './wire.ts';
@@ -99,11 +99,17 @@ async function make(target: Target, order: MachineOrder, data: string, op: Opera
   const asking = { lane: 'make', signal: op.signal } as const;
   if (stock.fullForMs > 0) throw full('a moment ago');
   const image = orderedImage(order, settings);
-  const [plans, imageGb, available] = await Promise.all([
+  const [everything, plans, imageGb, available] = await Promise.all([
+    target.everything(asking),
     catalogue.plans(asking),
     catalogue.imageGb(image, asking),
     Promise.all(settings.regions.map(async (region) => [region, await catalogue.available(region, asking)] as const)),
   ]);
+  const mates = everything.entries.find((each) => isPoolMates(each, order.stamp));
+  if (mates !== undefined) {
+    // Handed back, so that the other one can deliver what it has; two machines for one contract would be one too many.
+    throw new ProvisionerError('capacity', `Another agent has made instance ${mates.id} for this contract already`);
+  }
   const inStock = new Map(available);
   const isAvailable = (plan: string, region: string): boolean => inStock.get(region)?.has(plan) === true;
   let last = '';

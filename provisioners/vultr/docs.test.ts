@@ -21,5 +21,5 @@ test('its example is a configuration that the plugin takes', () => {
   const { targets } = parse(example.replaceAll(/^ {3}/gm, '')) as { targets: { type: string; vultr: object }[] };
   expect(targets.map(({ type }) => type)).toEqual(['vultr']);
   const settings = vultrSettings.parse({ ...targets[0]?.vultr, api_key: 'a text in place of the file' });
-  expect(settings).toMatchObject({ offerings: ['12'], image: 'os:2136', substitute: 'none', ipv4: 'own' });
+  expect(settings).toMatchObject({ offerings: ['small-vps'], image: 'os:2136', substitute: 'none', ipv4: 'own' });
 });

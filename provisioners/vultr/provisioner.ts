@@ -15,6 +15,7 @@ import { destroyMachine, removeTwin } from './destroy.ts';
 import { createFacts } from './facts.ts';
 import { findOwned } from './find.ts';
 import { createFleet } from './fleet.ts';
+import { gathered } from './gather.ts';
 import { toInstance } from './instance.ts';
 import { createMeter } from './meter.ts';
 import { startMachine, stopMachine } from './power.ts';
@@ -55,7 +56,13 @@ export function openVultr({ account, deps, settings, release }: VultrInput): Vul
   }
 
   return {
-    capabilities: { readiness: 'ssh', userData: { maxBytes: MAX_USER_DATA_BYTES }, hostKey: true },
+    capabilities: {
+      readiness: 'ssh',
+      userData: { maxBytes: MAX_USER_DATA_BYTES },
+      hostKey: true,
+      // The platform makes machines at Vultr too: whatever is not listed may be one that it makes itself.
+      offerings: settings.offerings,
+    },
     check: (ctx) => checkTarget(target, ctx),
     create: (order, op) => changing(async () => toInstance(await createMachine(target, order, op), order.stamp)),
     destroy: (ref, op) => changing(() => destroyMachine(target, ref, op)),
@@ -103,5 +110,6 @@ function assemble(
     stock: createStock(clock),
     fleet: createFleet({ api, clock, agent, closing }),
     meter: createMeter(api, clock),
+    everything: gathered(clock, closing, 'the account was looked at', (asking) => api.instances([], asking)),
   };
 }

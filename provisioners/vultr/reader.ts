@@ -1,6 +1,7 @@
 import { type AgentId, type Clock, ProvisionerError } from '../../src/provisioner/index.ts';
 import type { VultrApi } from './api.ts';
 import type { Asking } from './client.ts';
+import { GATHER_MS } from './gather.ts';
 import { ofAgent } from './tags.ts';
 import type { VultrInstance } from './wire.ts';
 
@@ -13,8 +14,6 @@ export interface Reader {
   byId(id: string, asking: Asking): Promise<VultrInstance | undefined>;
 }
 
-/** Looks that come within this time are put together. */
-const GATHER_MS = 15;
 /** Up to so many are asked about one by one: the instance itself is the better witness. */
 const ONE_BY_ONE = 3;
 

@@ -27,8 +27,8 @@ export const vultrSettings = z
       .min(1)
       .meta({
         description:
-          'The ids of the offerings that this target serves. Any other is left alone: the platform may be making those machines itself.',
-        examples: [['12']],
+          'The offerings that this target serves, by the ids that you gave them (`offering_id`). Contracts of any other are not touched: the platform may be making those machines itself.',
+        examples: [['small-vps']],
       }),
     plans: z
       .array(name)

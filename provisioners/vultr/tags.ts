@@ -56,6 +56,12 @@ export function isUnmarked({ tags, label }: Tagged & { readonly label: string },
   return label === machineName(contract) && !tags.some(isStamp);
 }
 
+/** Of the same contract, and of another agent that works with this account. */
+export function isPoolMates({ tags }: Tagged, stamp: OwnerStamp): boolean {
+  const [agent = '', contract = ''] = stampTags(stamp);
+  return tags.includes(contract) && !tags.includes(agent);
+}
+
 /** Of any agent. */
 export function isMarked({ tags }: Tagged): boolean {
   return tags.some(isStamp);

@@ -1,12 +1,14 @@
 import { type AgentId, type Clock, type Log, ProvisionerError, sleep } from '../../src/provisioner/index.ts';
 import type { VultrApi } from './api.ts';
 import type { Catalogue } from './catalogue.ts';
-import type { VultrClient } from './client.ts';
+import type { Asking, VultrClient } from './client.ts';
 import type { Fleet } from './fleet.ts';
 import type { Meter } from './meter.ts';
+import type { Page } from './pages.ts';
 import type { Reader } from './reader.ts';
 import type { VultrSettings } from './schema.ts';
 import type { Stock } from './stock.ts';
+import type { VultrInstance } from './wire.ts';
 
 /** What the rooms of one open target share. */
 export interface Target {
@@ -21,6 +23,8 @@ export interface Target {
   readonly stock: Stock;
   readonly fleet: Fleet;
   readonly meter: Meter;
+  /** All of the account, as it is now; whoever asks at the same moment shares the answer. */
+  everything(asking: Asking): Promise<Page<VultrInstance>>;
 }
 
 /** Sleeps; a cancelled sleep is an error of the one kind that plugins throw. */

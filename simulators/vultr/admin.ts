@@ -25,8 +25,8 @@ export interface Admin {
   /** On the present UTC day. */
   addTraffic(id: string, bytesIn: number, bytesOut: number): void;
   setStock(plan: string, region: string, stock: Stock): void;
-  addSnapshot(given?: { size?: number; pending?: true }): string;
-  addFirewall(description: string): string;
+  addSnapshot(given?: { id?: string; size?: number; pending?: true }): string;
+  addFirewall(description: string, id?: string): string;
   addBlock(label: string): string;
   addReservedIp(label: string): string;
   setAcls(acls: readonly string[]): void;
@@ -77,14 +77,12 @@ export function createAdmin(
       addTraffic(instance.traffic.days, cloud.clock.now(), { bytesIn, bytesOut });
     },
     setStock: (plan, region, stock) => cloud.setStock(plan, region, stock),
-    addSnapshot({ size = 10 * 2 ** 30, pending } = {}) {
-      const id = cloud.newId();
+    addSnapshot({ id = cloud.newId(), size = 10 * 2 ** 30, pending } = {}) {
       const status = pending === true ? 'pending' : 'complete';
       account.snapshots.set(id, { id, description: 'template', size, status, osId: 2136 });
       return id;
     },
-    addFirewall(description) {
-      const id = cloud.newId();
+    addFirewall(description, id = cloud.newId()) {
       account.firewalls.set(id, { id, description });
       return id;
     },
