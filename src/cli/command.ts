@@ -17,6 +17,8 @@ export interface Command {
   readonly examples: readonly Example[];
   /** Besides 0 and 2, which every command has. */
   readonly exits: readonly ExitCode[];
+  /** For programs and not for people: no help or document lists it. */
+  readonly hidden?: true;
   readonly load: () => Promise<Handler>;
 }
 

@@ -3,7 +3,8 @@ import { allCommands, DEFAULT_CONFIG } from './commands/index.ts';
 import { EXIT, EXIT_MEANING } from './exit.ts';
 
 /** docs/cli.md, from the same data as the help. A test compares the file; UPDATE_DOCS=1 rewrites it. */
-export function renderDocs(commands: readonly Command[] = allCommands): string {
+export function renderDocs(all: readonly Command[] = allCommands): string {
+  const commands = all.filter(({ hidden }) => hidden !== true);
   return [
     '# Command line',
     '',

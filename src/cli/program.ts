@@ -45,7 +45,7 @@ export function buildParser(io: Io, commands: readonly Command[], action: Action
     const words = command.name.split(' ');
     const name = words.at(-1) ?? command.name;
     const parent = words.length === 1 ? program : groupOf(program, words[0] ?? '', io);
-    const parser = parent.command(name);
+    const parser = parent.command(name, { hidden: command.hidden === true });
     prepare(parser, io);
     parser.summary(command.summary).description(command.description);
     for (const operand of command.operands ?? []) {

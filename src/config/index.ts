@@ -2,5 +2,5 @@
 export { type ConfigReport, configCheck } from './command.ts';
 export { configExplain } from './explain.ts';
 export { configSchema } from './json-schema.ts';
-export { type LoadOptions, loadConfig, parseConfig } from './load.ts';
+export { type LoadOptions, loadConfig, loadGateway, parseConfig } from './load.ts';
 export * from './types.ts';

@@ -118,6 +118,16 @@ function parseDetails(text: string, file: string, options: LoadOptions, { mode, 
   return { config, document, targets };
 }
 
+/** The `[gateway]` table alone, for who needs nothing else of the file; undefined where there is none. Throws ConfigError. */
+export function loadGateway(file: string): GatewayConfig | undefined {
+  const document = parseDocument(readConfigFile(file).text, file);
+  if (document.content.gateway === undefined) return undefined;
+  const report = createReport(file, document.locator);
+  const gateway = readTable(document.content, 'gateway', TABLES.gateway, report, []);
+  if (gateway === undefined || report.problems.length > 0) throw new ConfigError(inFileOrder(report.problems));
+  return gatewayConfig(gateway);
+}
+
 interface ReadTables {
   readonly api: z.output<typeof apiTable> | undefined;
   readonly polling: z.output<typeof pollingTable> | undefined;

@@ -7,6 +7,7 @@ import { devDemoCommand, devPlatformCommand, devProxmoxCommand, devSandboxComman
 import { doctorCommand } from './doctor.ts';
 import { drainCommand, resumeCommand } from './drain.ts';
 import { explainCommand } from './explain.ts';
+import { netdCommand } from './netd.ts';
 import { resetPasswordCommand } from './reset-password.ts';
 import { runCommand } from './run.ts';
 import { setupProxmoxCommand } from './setup-proxmox.ts';
@@ -60,4 +61,5 @@ export const allCommands: readonly Command[] = [
   devSandboxCommand,
   devProxmoxCommand,
   devVultrCommand,
+  netdCommand,
 ];

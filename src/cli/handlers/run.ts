@@ -15,7 +15,7 @@ export const run: Handler = async (args, io) => {
 
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
-function chooseLevel(given: string): LogLevel {
+export function chooseLevel(given: string): LogLevel {
   const level = LEVELS.find((candidate) => candidate === given);
   if (level !== undefined) return level;
   throw new Failure({ what: `--log-level takes ${LEVELS.join(', ')}`, exit: EXIT.usage });

@@ -1,0 +1,96 @@
+import { isIPv4, isIPv6, SocketAddress } from 'node:net';
+import { z } from 'zod';
+import type { ContractId } from '../ports/ids.ts';
+import type { Route } from './port.ts';
+
+/**
+ * What the agent and its helper say to each other: one JSON object a line, one answer for each request. Requests hold data and no
+ * text that could become a rule; what they mean is the helper's own configuration's business.
+ */
+const portNumber = z.int().min(1).max(65_535);
+const ipv4 = z.string().refine((text) => isIPv4(text), { error: 'expected an IPv4 address' });
+/** One way to write each address, as the kernel has it: two routes must not differ by their spelling. */
+const ipv6 = z
+  .string()
+  .refine((text) => isIPv6(text) && !text.includes('%') && !text.includes('.'), { error: 'expected an IPv6 address' })
+  .transform((address) => new SocketAddress({ address, family: 'ipv6' }).address);
+/** Of one card: no group and not nobody's. */
+const mac = z.string().regex(/^(?!00:00:00:00:00:00)[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i);
+const contract = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/)
+  .transform((text) => text as ContractId);
+
+const route = z.strictObject({
+  contract,
+  firstPort: portNumber,
+  portCount: z.int().min(1).max(1000),
+  ipv4,
+  ipv6: ipv6.optional(),
+  mac: mac.transform((text) => text.toLowerCase()).optional(),
+  sshPort: portNumber,
+});
+
+export const request = z.discriminatedUnion('op', [
+  z.strictObject({ op: z.literal('about') }),
+  z.strictObject({ op: z.literal('apply'), routes: z.array(route).max(65_536) }),
+  z.strictObject({ op: z.literal('traffic') }),
+  z.strictObject({ op: z.literal('answered'), localPort: portNumber, port: portNumber, ipv4 }),
+  z.strictObject({ op: z.literal('survey') }),
+]);
+
+export type Request = z.output<typeof request>;
+export type RequestInput = z.input<typeof request>;
+
+const names = z.array(z.string());
+
+/** The answers, by request. */
+export const answers = {
+  about: z.object({
+    version: z.string(),
+    nft: z.string(),
+    bridge: z.enum(['names', 'addresses', 'none']),
+    /** The settings by which the helper goes, as text: they are compared, not used. */
+    settings: z.string(),
+  }),
+  apply: z.object({
+    repaired: names,
+    refused: z.array(z.object({ contract, why: z.string() })),
+  }),
+  traffic: z.object({
+    traffic: z.array(z.object({ contract, bytesIn: z.number(), bytesOut: z.number() })),
+  }),
+  answered: z.object({ answered: z.boolean() }),
+  survey: z.object({
+    /** Chains of others that drop what they are not told to let through. */
+    forwardDrops: names,
+    /** Tables of others that may hold translations of their own. */
+    tables: names,
+  }),
+};
+
+export type Op = keyof typeof answers;
+export type Answer<O extends Op> = z.output<(typeof answers)[O]>;
+
+export const reply = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true), answer: z.unknown() }),
+  z.object({ ok: z.literal(false), kind: z.enum(['retry', 'config']), message: z.string() }),
+]);
+
+export type Reply = z.output<typeof reply>;
+
+/** Room for the largest fleet that an address has ports for. */
+export const MAX_LINE_BYTES = 16 * 1024 * 1024;
+
+export function wireRoute({ contract, firstPort, portCount, machine }: Route): z.input<typeof route> {
+  const { ipv4, ipv6, mac, sshPort } = machine;
+  return {
+    contract,
+    firstPort,
+    portCount,
+    ipv4,
+    sshPort,
+    ...(ipv6 === undefined ? {} : { ipv6 }),
+    ...(mac === undefined ? {} : { mac }),
+  };
+}

@@ -1,0 +1,94 @@
+import type { GatewayConfig } from '../config/types.ts';
+import { VERSION } from '../host/version.ts';
+import { parseContractId } from '../ports/ids.ts';
+import type { Log } from '../ports/log.ts';
+import type { Answer, Op, Request } from './netd-protocol.ts';
+import { readChains } from './nft-read.ts';
+import type { Nft } from './nft-run.ts';
+import { counterName } from './nft-sets.ts';
+import { createNftTable, type NftTable } from './nft-table.ts';
+import { planRoutes } from './plan.ts';
+
+/** Answers requests, one after the other. Settings are the helper's own: nothing that is asked for goes beyond them. */
+export interface NetdWork {
+  answer(request: Request, signal: AbortSignal): Promise<Answer<Op>>;
+  /** Closes everything to tenants where there is no table yet. */
+  start(signal: AbortSignal): Promise<void>;
+}
+
+export interface NetdDeps {
+  readonly settings: GatewayConfig;
+  readonly nft: Nft;
+  readonly log: Log;
+}
+
+export function createNetdWork(deps: NetdDeps): NetdWork {
+  const table = createNftTable(deps.settings, deps.nft);
+  let last: Promise<unknown> = Promise.resolve();
+  /** Two transactions of ours at once would undo each other. */
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = last.then(work, work);
+    last = mine.catch(() => {});
+    return mine;
+  };
+  return {
+    answer: (request, signal) => inTurn(() => work(request, table, deps, signal)),
+    async start(signal) {
+      const made = await inTurn(() => table.ensure(signal));
+      if (made.length > 0) deps.log.info({ made }, 'netd: the table was made; nothing is open until the agent says so');
+    },
+  };
+}
+
+async function work(request: Request, table: NftTable, deps: NetdDeps, signal: AbortSignal): Promise<Answer<Op>> {
+  const { settings, nft, log } = deps;
+  switch (request.op) {
+    case 'about': {
+      const { bridge } = await table.ability(signal);
+      return { version: VERSION, nft: await nft.version(signal), bridge, settings: JSON.stringify(settings) };
+    }
+    case 'apply': {
+      const { machines, refused } = planRoutes(settings, request.routes.map(asRoute));
+      const repaired = await table.apply(machines, signal);
+      for (const [contract, why] of refused) log.warn({ contract, why }, 'netd: route refused');
+      if (repaired.length > 0) log.info({ repaired, machines: machines.size }, 'netd: repaired');
+      return { repaired: [...repaired], refused: [...refused].map(([contract, why]) => ({ contract, why })) };
+    }
+    case 'traffic':
+      return { traffic: trafficOf(await table.counters(signal)) };
+    case 'answered':
+      return { answered: await table.answered(request.localPort, request.port, request.ipv4, signal) };
+    case 'survey':
+      return survey(await nft.list(['list', 'chains'], signal), settings.nftTable);
+  }
+}
+
+type WireRoute = Extract<Request, { op: 'apply' }>['routes'][number];
+
+function asRoute({ contract, firstPort, portCount, ipv4, ipv6, mac, sshPort }: WireRoute) {
+  const machine = { ipv4, sshPort, ...(ipv6 === undefined ? {} : { ipv6 }), ...(mac === undefined ? {} : { mac }) };
+  return { contract, slug: '', firstPort, portCount, machine };
+}
+
+/** Counters carry their contract in their name, so that they can be read with nothing else known. */
+function trafficOf(counters: ReadonlyMap<string, { readonly bytes: number }>): Answer<'traffic'>['traffic'] {
+  const bytes = (name: string): number => counters.get(name)?.bytes ?? 0;
+  return [...counters.keys()].flatMap((name) => {
+    const contract = name.startsWith('in_') ? parseContractId(name.slice(3)) : undefined;
+    if (contract === undefined) return [];
+    return [{ contract, bytesIn: bytes(name), bytesOut: bytes(counterName('out', contract)) }];
+  });
+}
+
+function survey(listing: unknown, own: string): Answer<'survey'> {
+  const others = readChains(listing).filter(
+    ({ table, family }) => table !== own || !['inet', 'bridge'].includes(family),
+  );
+  const forwarding = others.filter(
+    ({ hook, policy, family }) => hook === 'forward' && policy === 'drop' && (family === 'ip' || family === 'inet'),
+  );
+  return {
+    forwardDrops: forwarding.map(({ family, table, name }) => `${family} ${table} ${name}`),
+    tables: [...new Set(others.map(({ family, table }) => `${family} ${table}`))],
+  };
+}

@@ -1,0 +1,119 @@
+import type { PlannedMachine } from './plan.ts';
+
+export type Family = 'inet' | 'bridge';
+export type SetName =
+  | 'forwards'
+  | 'ports'
+  | 'open'
+  | 'machines'
+  | 'machines6'
+  | 'bytes_in'
+  | 'bytes_out'
+  | 'bytes_in6'
+  | 'bytes_out6'
+  | 'bound'
+  | 'strict'
+  | 'loose'
+  | 'cards';
+
+/** A set or map whose elements follow from the machines. */
+export interface SetDeclaration {
+  readonly family: Family;
+  readonly type: readonly string[];
+  /** What it maps to; absent for a set. */
+  readonly map?: 'ipv4_addr' | 'inet_service' | 'counter';
+}
+
+export const SETS: Readonly<Record<SetName, SetDeclaration>> = {
+  /** Public address, protocol and port to the machine. nft 1.0 cannot declare a map to address and port in JSON, so `ports` has the port. */
+  forwards: { family: 'inet', type: ['ipv4_addr', 'inet_proto', 'inet_service'], map: 'ipv4_addr' },
+  /** Protocol and public port to the port inside. */
+  ports: { family: 'inet', type: ['inet_proto', 'inet_service'], map: 'inet_service' },
+  /** Machine, protocol and public port: which connections may go on. One that was begun before a port was closed is not in it. */
+  open: { family: 'inet', type: ['ipv4_addr', 'inet_proto', 'inet_service'] },
+  machines: { family: 'inet', type: ['ipv4_addr'] },
+  machines6: { family: 'inet', type: ['ipv6_addr'] },
+  bytes_in: { family: 'inet', type: ['ipv4_addr'], map: 'counter' },
+  bytes_out: { family: 'inet', type: ['ipv4_addr'], map: 'counter' },
+  bytes_in6: { family: 'inet', type: ['ipv6_addr'], map: 'counter' },
+  bytes_out6: { family: 'inet', type: ['ipv6_addr'], map: 'counter' },
+  /** Card and address that belong together. */
+  bound: { family: 'bridge', type: ['ether_addr', 'ipv4_addr'] },
+  /** Addresses whose card is known, and those whose card is not. */
+  strict: { family: 'bridge', type: ['ipv4_addr'] },
+  loose: { family: 'bridge', type: ['ipv4_addr'] },
+  cards: { family: 'bridge', type: ['ether_addr'] },
+};
+
+export const SET_NAMES = Object.keys(SETS) as readonly SetName[];
+
+/** Elements as text: the parts of a key joined by `|`, and what it maps to, empty for a set. */
+export type Elements = ReadonlyMap<SetName, ReadonlyMap<string, string>>;
+
+/** The sets' elements for these machines. */
+export function elementsOf(machines: Iterable<PlannedMachine>, publicAddresses: readonly string[]): Elements {
+  const sets = new Map(SET_NAMES.map((name) => [name, new Map<string, string>()]));
+  const put = (name: SetName, key: string, value = ''): void => void sets.get(name)?.set(key, value);
+  for (const { contract, ipv4, ipv6, mac, forwards } of machines) {
+    for (const { protocol, publicPort, port } of forwards) {
+      for (const address of publicAddresses) put('forwards', `${address}|${protocol}|${publicPort}`, ipv4);
+      put('ports', `${protocol}|${publicPort}`, String(port));
+      put('open', `${ipv4}|${protocol}|${publicPort}`);
+    }
+    put('machines', ipv4);
+    put('bytes_in', ipv4, counterName('in', contract));
+    put('bytes_out', ipv4, counterName('out', contract));
+    if (ipv6 !== undefined) {
+      put('machines6', ipv6);
+      put('bytes_in6', ipv6, counterName('in', contract));
+      put('bytes_out6', ipv6, counterName('out', contract));
+    }
+    put(mac === undefined ? 'loose' : 'strict', ipv4);
+    if (mac === undefined) continue;
+    put('bound', `${mac}|${ipv4}`);
+    put('cards', mac);
+  }
+  return sets;
+}
+
+export function counterName(direction: 'in' | 'out', contract: string): string {
+  return `${direction}_${contract}`;
+}
+
+/** One element as nft takes it. */
+export function elementJson(name: SetName, key: string, value: string): unknown {
+  const { type, map } = SETS[name];
+  const parts = key.split('|').map((part, i) => (type[i] === 'inet_service' ? Number(part) : part));
+  const json = parts.length === 1 ? parts[0] : { concat: parts };
+  if (map === undefined) return json;
+  return [json, map === 'inet_service' ? Number(value) : value];
+}
+
+/** One element as nft prints it, in our text; undefined when it is nothing that we would write. */
+export function readElement(name: SetName, json: unknown): { key: string; value: string } | undefined {
+  const { type, map } = SETS[name];
+  if (map === undefined) {
+    const key = readKey(type, json);
+    return key === undefined ? undefined : { key, value: '' };
+  }
+  if (!Array.isArray(json) || json.length !== 2) return undefined;
+  const [key, value] = [readKey(type, json[0]), readPart(map, json[1])];
+  return key === undefined || value === undefined ? undefined : { key, value };
+}
+
+function readKey(type: readonly string[], json: unknown): string | undefined {
+  const parts = typeof json === 'object' && json !== null && 'concat' in json ? json.concat : [json];
+  // What has a comment, a time or a counter of its own is wrapped; ours has none.
+  if (!Array.isArray(parts) || parts.length !== type.length) return undefined;
+  const texts = parts.map((part, i) => readPart(type[i] ?? '', part));
+  return texts.includes(undefined) ? undefined : texts.join('|');
+}
+
+/** Some versions print protocols by number. */
+const PROTOCOLS: Readonly<Record<string, string>> = { 6: 'tcp', 17: 'udp' };
+
+function readPart(type: string, json: unknown): string | undefined {
+  if (typeof json !== 'string' && typeof json !== 'number') return undefined;
+  const text = String(json);
+  return type === 'inet_proto' ? (PROTOCOLS[text] ?? text) : text;
+}

@@ -1,0 +1,123 @@
+import type { GatewayConfig } from '../config/types.ts';
+import type { ContractId } from '../ports/ids.ts';
+import { type Change, exchange, repair, type Wanted, wantedOf } from './nft-change.ts';
+import { type KernelAbility, kernelAbility } from './nft-kernel.ts';
+import { type CounterValue, readChains, readCounters, readTables, type Seen } from './nft-read.ts';
+import { type Nft, NftRefusal } from './nft-run.ts';
+import { type Skeleton, skeletonFor } from './nft-skeleton.ts';
+import type { PlannedMachine } from './plan.ts';
+import { GatewayError } from './port.ts';
+
+type Machines = ReadonlyMap<ContractId, PlannedMachine>;
+
+/** Our table in the kernel. Calls must not overlap. */
+export interface NftTable {
+  /**
+   * Makes the kernel have exactly these machines, in one transaction. A change against the last call is made as it is, after a look
+   * whether the table still stands; without a change, or when the kernel turns out to be otherwise, everything is read and compared.
+   */
+  apply(machines: Machines, signal: AbortSignal): Promise<readonly string[]>;
+  /** Without machines nothing is open and tenants are kept apart: made where there is no table yet, as after a boot. */
+  ensure(signal: AbortSignal): Promise<readonly string[]>;
+  counters(signal: AbortSignal): Promise<ReadonlyMap<string, CounterValue>>;
+  /** Whether the machine itself answered a connection that this host made from `localPort`, in the last minute. */
+  answered(localPort: number, port: number, ipv4: string, signal: AbortSignal): Promise<boolean>;
+  ability(signal: AbortSignal): Promise<KernelAbility>;
+}
+
+/** Changes in a row that rest on the ones before; then everything is compared again. */
+const CHANGES_UNCHECKED = 50;
+
+export function createNftTable(settings: GatewayConfig, nft: Nft): NftTable {
+  const publicAddresses = [...new Set([settings.publicIp, settings.localIp])];
+  const wanted = (machines: Iterable<PlannedMachine>): Wanted => wantedOf(machines, publicAddresses);
+  let skeleton: Skeleton | undefined;
+  /** What the kernel has had since our last call, unless somebody else changed it. */
+  let known: Machines | undefined;
+  let unchecked = 0;
+
+  async function open(signal: AbortSignal): Promise<Skeleton> {
+    skeleton ??= skeletonFor(settings, await kernelAbility(nft, settings.nftTable, signal));
+    return skeleton;
+  }
+
+  async function see(skeleton: Skeleton, signal: AbortSignal): Promise<Seen> {
+    const { table, families } = skeleton;
+    const listings: unknown[] = [];
+    for (const family of families) {
+      const listing = await nft.list(['list', 'table', family, table], signal);
+      if (listing !== undefined) listings.push(listing);
+    }
+    return readTables(skeleton, listings);
+  }
+
+  async function make({ commands, reasons }: Change, machines: Machines, signal: AbortSignal) {
+    known = undefined;
+    await nft.apply(commands, signal);
+    known = machines;
+    return reasons;
+  }
+
+  async function compareAll(machines: Machines, signal: AbortSignal): Promise<readonly string[]> {
+    const ours = await open(signal);
+    const change = repair(ours, await see(ours, signal), wanted(machines.values()));
+    unchecked = 0;
+    return make(change, machines, signal);
+  }
+
+  /** Undefined when the kernel is not as we left it. */
+  async function changeOnly(before: Machines, after: Machines, signal: AbortSignal) {
+    const ours = await open(signal);
+    const out = [...before.values()].filter((machine) => !same(machine, after.get(machine.contract)));
+    const come = [...after.values()].filter((machine) => !same(machine, before.get(machine.contract)));
+    if (out.length + come.length === 0 || unchecked >= CHANGES_UNCHECKED) return undefined;
+    if (!(await stands(ours, signal))) return undefined;
+    unchecked += 1;
+    try {
+      return await make({ commands: exchange(ours, wanted(out), wanted(come)), reasons: [] }, after, signal);
+    } catch (error) {
+      if (error instanceof NftRefusal) return undefined;
+      throw error;
+    }
+  }
+
+  /** Listing chains is the one question to nft that does not grow with the number of elements. */
+  async function stands({ table, chains }: Skeleton, signal: AbortSignal): Promise<boolean> {
+    const listed = readChains(await nft.list(['list', 'chains'], signal));
+    const there = new Set(
+      listed.filter((chain) => chain.table === table).map(({ family, name }) => `${family} ${name}`),
+    );
+    return chains.every(({ family, name }) => there.has(`${family} ${name}`));
+  }
+
+  return {
+    async apply(machines, signal) {
+      const changed = known === undefined ? undefined : await changeOnly(known, machines, signal);
+      return changed ?? compareAll(machines, signal);
+    },
+
+    async ensure(signal) {
+      const ours = await open(signal);
+      if (await stands(ours, signal)) return [];
+      return compareAll(new Map(), signal);
+    },
+
+    async counters(signal) {
+      const listing = await nft.list(['list', 'counters', 'table', 'inet', settings.nftTable], signal);
+      if (listing === undefined) throw new GatewayError('retry', `there is no table ${settings.nftTable} yet`);
+      return readCounters(listing);
+    },
+
+    async answered(localPort, port, ipv4, signal) {
+      const element = `{ ${localPort} . ${port} . ${ipv4} }`;
+      const words = ['get', 'element', 'inet', settings.nftTable, 'answers', element];
+      return (await nft.list(words, signal)) !== undefined;
+    },
+
+    ability: (signal) => kernelAbility(nft, settings.nftTable, signal),
+  };
+}
+
+function same(a: PlannedMachine, b: PlannedMachine | undefined): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

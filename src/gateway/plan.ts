@@ -1,0 +1,49 @@
+import type { GatewayConfig } from '../config/types.ts';
+import type { ContractId } from '../ports/ids.ts';
+import { conflicts } from './plan-conflicts.ts';
+import { objection } from './plan-limits.ts';
+import { type Forward, forwardsOf } from './plan-ports.ts';
+import type { Route } from './port.ts';
+
+/** What a machine gets of the kernel. */
+export interface PlannedMachine {
+  readonly contract: ContractId;
+  readonly ipv4: string;
+  readonly ipv6?: string;
+  readonly mac?: string;
+  readonly forwards: readonly Forward[];
+}
+
+/** What the kernel is to have, for every machine; the same routes in another order are the same plan. */
+export interface Plan {
+  readonly machines: ReadonlyMap<ContractId, PlannedMachine>;
+  /** Left out, each with the reason. */
+  readonly refused: ReadonlyMap<ContractId, string>;
+}
+
+/**
+ * Routes within the limits become a plan; the others are refused one by one. Of routes that want the same port or address all are
+ * refused: nobody here can know whose it is, and the wrong guess shows one tenant's machine to another's visitors.
+ */
+export function planRoutes(settings: GatewayConfig, routes: readonly Route[]): Plan {
+  const refused = new Map<ContractId, string>();
+  const sound = routes.filter((route) => {
+    const why = objection(settings, route);
+    if (why !== undefined) refused.set(route.contract, why);
+    return why === undefined;
+  });
+  for (const [contract, why] of conflicts(sound)) refused.set(contract, why);
+  const machines = sound.filter(({ contract }) => !refused.has(contract)).map(plannedMachine);
+  return { machines: new Map(machines.map((machine) => [machine.contract, machine])), refused };
+}
+
+function plannedMachine(route: Route): PlannedMachine {
+  const { ipv4, ipv6, mac } = route.machine;
+  return {
+    contract: route.contract,
+    ipv4,
+    ...(ipv6 === undefined ? {} : { ipv6 }),
+    ...(mac === undefined ? {} : { mac: mac.toLowerCase() }),
+    forwards: forwardsOf(route),
+  };
+}
