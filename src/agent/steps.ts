@@ -254,12 +254,13 @@ async function lock({ deps, record, signal, onLock }: StepContext): Promise<Lock
 }
 
 export function instanceData(instance: Instance): InstanceData {
-  const { externalId, ipv4, ipv6, publicIp, ssh, additionalDetails, hostKey } = instance;
+  const { externalId, ipv4, ipv6, publicIp, mac, ssh, additionalDetails, hostKey } = instance;
   return {
     externalId,
     ...(ipv4 === undefined ? {} : { ipv4 }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
     ...(publicIp === undefined ? {} : { publicIp }),
+    ...(mac === undefined ? {} : { mac }),
     ...(ssh === undefined ? {} : { ssh }),
     ...(additionalDetails === undefined ? {} : { additionalDetails }),
     ...(hostKey === undefined ? {} : { hostKey }),

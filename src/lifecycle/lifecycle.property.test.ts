@@ -17,7 +17,7 @@ import {
   MACHINE,
   NOW,
   ORDER,
-  told,
+  toldAt,
 } from './fixtures.ts';
 import { defaultPolicy } from './policy.ts';
 import type { ContractEvent, ContractRecord, FailureKind } from './record.ts';
@@ -27,6 +27,7 @@ import { owedReports, phaseOf } from './view.ts';
 const STEPS: readonly Step[] = [
   ...(['claim', 'announce', 'create', 'verify', 'deliver', 'credential', 'release'] as const),
   ...(['fail', 'destroy', 'prune', 'terminate', 'stop', 'start'] as const),
+  ...(['open-route', 'close-route', 'publish-name', 'withdraw-name'] as const),
 ];
 const KINDS: readonly FailureKind[] = [
   'retry',
@@ -80,6 +81,9 @@ const failure = (step: Step): fc.Arbitrary<ContractEvent> =>
       }),
     );
 
+const GATEWAY: NonNullable<World['gateway']> = { policy: 'required', publicIp: '203.0.113.10', publishes: true };
+const ROUTED = { ...admission(), route: { slug: 'abc123', firstPort: 20_000, portCount: 10 } };
+
 const world: fc.Arbitrary<World> = fc
   .record({
     lockLeftMs: fc.option(fc.nat(300_000), { nil: undefined }),
@@ -88,9 +92,11 @@ const world: fc.Arbitrary<World> = fc
     twins: fc.boolean(),
     platformWants: fc.constantFrom('remove', 'stop', undefined),
     clockSuspect: fc.boolean(),
+    gateway: fc.constantFrom(GATEWAY, GATEWAY, { ...GATEWAY, policy: 'best-effort' as const }, undefined),
   })
-  .map(({ lockLeftMs, power, platformWants, ...rest }) => ({
+  .map(({ lockLeftMs, power, platformWants, gateway, ...rest }) => ({
     ...rest,
+    ...(gateway === undefined ? {} : { gateway }),
     ...(lockLeftMs === undefined ? {} : { lockLeftMs }),
     ...(power === undefined ? {} : { power }),
     ...(platformWants === undefined ? {} : { platformWants }),
@@ -156,7 +162,7 @@ type Look = (record: ContractRecord, world: World, now: number, decision: Decisi
 
 /** Plays a life as the daemon would, and shows each decision to `look`. Returns how it stands. */
 function live(turns: readonly Turn[], look: Look = () => {}): { record: ContractRecord; now: number } {
-  let record = told();
+  let record = toldAt(NOW, ROUTED);
   let now = NOW;
   const enter = (event: ContractEvent): void => {
     record = andThen(record, event, now);
@@ -186,6 +192,7 @@ function live(turns: readonly Turn[], look: Look = () => {}): { record: Contract
 }
 
 const life = fc.array(turn, { maxLength: 40 });
+const longLife = fc.array(turn, { minLength: 40, maxLength: 60 });
 const anyEvent: fc.Arbitrary<ContractEvent> = fc.oneof(
   fc.constantFrom(...STEPS).map((step) => intent(step)),
   fc.constantFrom(...STEPS).map((step) => done(step, { instance: MACHINE, sealedPassword: 'SEALED' })),
@@ -199,6 +206,7 @@ const anyEvent: fc.Arbitrary<ContractEvent> = fc.oneof(
     { type: 'unannounced', why: 'restored' },
     { type: 'handle', key: 'task', value: '1' },
     { type: 'reappeared' },
+    { type: 'unrouted', why: 'public' },
     { type: 'closed', why: 'removed' },
     admission(),
     admission({ ...ORDER, problem: 'No key.' }),
@@ -207,7 +215,7 @@ const anyEvent: fc.Arbitrary<ContractEvent> = fc.oneof(
 /** Whatever is in a journal that adds up, likely or not. */
 const anyRecord = fc
   .array(anyEvent, { maxLength: 25 })
-  .map((events) => events.reduce((record, event) => apply(record, CONTRACT, event, NOW) ?? record, told()));
+  .map((events) => events.reduce((record, event) => apply(record, CONTRACT, event, NOW) ?? record, toldAt(NOW, ROUTED)));
 
 function isSafe(record: ContractRecord, seen: World, now: number, decision: Decision): void {
   expect(decision.why, 'every decision has its reason').not.toBe('');
@@ -220,14 +228,22 @@ function isSafe(record: ContractRecord, seen: World, now: number, decision: Deci
     expect(record.machine, 'nothing half-made may stay').toMatch(/none|gone/);
     expect(owedReports(record), 'the platform must have everything').toBe(0);
     expect(record.claimed, 'no lock may leak').toBe(false);
+    if (seen.gateway !== undefined)
+      expect([record.routeState, record.dnsName], 'no port and no name may leak').toEqual([undefined, undefined]);
   }
   if (decision.kind !== 'step') return;
   const { step } = decision;
-  if (step === 'destroy') {
+  if (step === 'destroy' && seen.gateway !== undefined)
+    expect(record.routeState, 'ports are closed before the machine goes').toBeUndefined();
+  if (step === 'deliver' && seen.gateway?.policy === 'required' && record.route !== undefined)
+    expect(record.routeState, 'a route is proved before anybody is told of it').toBe('open');
+  if (step === 'open-route') expect(record.goal).toMatch(/deliver|keep/);
+  if (step === 'destroy' || step === 'close-route') {
     expect(record.goal).toBe('remove');
     const platformsWord = record.delivered && (record.reason === 'cancelled' || record.reason === 'expired');
     const over = (record.endsAt ?? Infinity) <= now && seen.clockSuspect !== true;
-    if (platformsWord)
+    const used = record.machine === 'made' || record.machine === 'maybe';
+    if (platformsWord && used)
       expect(seen.platformWants === 'remove' || over, 'only a fresh word ends a used machine').toBe(true);
   }
   if (['announce', 'create', 'verify', 'deliver', 'fail'].includes(step))
@@ -254,6 +270,7 @@ function settle(start: ContractRecord, from: number): { record: ContractRecord; 
   for (let round = 0; round < 60; round++) {
     const seen: World = {
       ...CALM,
+      gateway: GATEWAY,
       ...(lockLeftMs === undefined ? { lockLeftMs: 0 } : { lockLeftMs }),
       ...(record.power === undefined ? {} : { power: record.power }),
       ...(record.goal === 'remove' || record.goal === 'stop' ? { platformWants: record.goal } : {}),
@@ -299,7 +316,7 @@ describe('a contract, whatever happens to it', () => {
   it('sees every step and every phase on the ways that are told here', () => {
     const steps = new Set<string>();
     const phases = new Set<string>();
-    for (const turns of fc.sample(life, { numRuns: 3_000, seed: 7 })) {
+    for (const turns of fc.sample(fc.oneof(life, longLife), { numRuns: 1_500, seed: 7 })) {
       const { record } = live(turns, (_record, _world, _now, decision) => {
         if (decision.kind === 'step') steps.add(decision.step);
       });

@@ -80,6 +80,7 @@ export interface InstanceData {
   readonly ipv4?: string;
   readonly ipv6?: string;
   readonly publicIp?: string;
+  readonly mac?: string;
   readonly ssh?: { readonly host: string; readonly port: number; readonly user: string };
   readonly additionalDetails?: string;
   /** Its SSH host key (`type base64`) as the backend told it. */

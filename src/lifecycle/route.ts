@@ -110,6 +110,7 @@ export function routeOf({ contract, route, instance, machine }: ContractRecord):
       ipv4: address,
       sshPort: instance.ssh?.port ?? 22,
       ...(instance.ipv6 === undefined ? {} : { ipv6: instance.ipv6 }),
+      ...(instance.mac === undefined ? {} : { mac: instance.mac }),
     },
   };
 }
