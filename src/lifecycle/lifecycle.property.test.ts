@@ -215,7 +215,9 @@ const anyEvent: fc.Arbitrary<ContractEvent> = fc.oneof(
 /** Whatever is in a journal that adds up, likely or not. */
 const anyRecord = fc
   .array(anyEvent, { maxLength: 25 })
-  .map((events) => events.reduce((record, event) => apply(record, CONTRACT, event, NOW) ?? record, toldAt(NOW, ROUTED)));
+  .map((events) =>
+    events.reduce((record, event) => apply(record, CONTRACT, event, NOW) ?? record, toldAt(NOW, ROUTED)),
+  );
 
 function isSafe(record: ContractRecord, seen: World, now: number, decision: Decision): void {
   expect(decision.why, 'every decision has its reason').not.toBe('');

@@ -1,6 +1,10 @@
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Backend, BackendOptions } from './backend.ts';
+<<<<<<< HEAD
 import { hetznerBackend } from './hetzner-backend.ts';
+=======
+import { behindHost } from './behind-host.ts';
+>>>>>>> 89a0a54 (simulation: machines behind a host, a model of its kernel, and rules for ports)
 import { proxmoxBackend } from './proxmox-backend.ts';
 import { sandboxBackend } from './sandbox-backend.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -10,6 +14,7 @@ type MakeBackend = (clock: Clock, random: SeededRandom, options: BackendOptions)
 /** What a story can be played on. */
 export const BACKENDS = {
   sandbox: sandboxBackend,
+  gateway: behindHost(sandboxBackend),
   'proxmox-8.4': proxmoxBackend('8.4'),
   'proxmox-9.1': proxmoxBackend('9.1'),
   hetzner: hetznerBackend('poweroff'),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { cheapSignature } from '../../simulators/platform/verify.ts';
-import { Agent, type AgentSettings, type TargetDeps } from '../../src/agent/index.ts';
+import { Agent, type AgentDeps, type AgentSettings, type TargetDeps } from '../../src/agent/index.ts';
 import type { Guest, SshProbe } from '../../src/guest/index.ts';
 import { type Answer, UptimeLog } from '../../src/health/index.ts';
 import { type Ledger, openLedger } from '../../src/ledger/index.ts';
@@ -11,7 +11,7 @@ import type { Clock } from '../../src/ports/clock.ts';
 import type { Disk } from '../../src/ports/disk.ts';
 import type { AgentId, TargetName } from '../../src/ports/ids.ts';
 import type { Log } from '../../src/ports/log.ts';
-import type { Backend, Client } from './backend.ts';
+import type { Backend, Client, Gate } from './backend.ts';
 import type { ModelDisk } from './model-disk.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -25,6 +25,8 @@ export interface ProcessOptions {
   readonly platform: Transport;
   readonly backend: Backend;
   readonly client: Pick<Client, 'latencyMs' | 'onFault' | 'onCreate'>;
+  /** How this host makes routes, on calls that die with the process. */
+  readonly gateway?: (gate: Gate, clock: Clock) => NonNullable<AgentDeps['gateway']>;
   readonly probe: (host: string, port: number, key: string) => SshProbe;
   readonly knock: (host: string, port: number) => Answer;
   readonly settings: AgentSettings;
@@ -96,10 +98,11 @@ export class AgentProcess {
       budget: createBudget({ clock, limits: { read: 100_000, write: 100_000 } }),
       log,
     });
-    const { backend, client } = this.#options;
+    const { backend, client, gateway } = this.#options;
+    const gate: Gate = (call) => this.#gate(call);
     const provisioner = backend.open({
       ...client,
-      gate: (call) => this.#gate(call),
+      gate,
       deps: { agent: agentId, target: backend.type, clock, random, log },
     });
     this.agent = new Agent({
@@ -129,6 +132,7 @@ export class AgentProcess {
         derive: (label) => createHash('sha256').update(`${agentKey} ${label}`).digest(),
       },
       targets: [{ name: backend.type as TargetName, type: backend.type, provisioner }, ...(this.#options.beside ?? [])],
+      ...(gateway === undefined ? {} : { gateway: gateway(gate, clock) }),
       clockSkewMs: () => platform.skew()?.skewMs,
     });
     this.agent.start();

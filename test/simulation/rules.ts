@@ -2,9 +2,13 @@ import type { Exchange } from '../../simulators/platform/core.ts';
 import type { Contract } from '../../simulators/platform/state.ts';
 import { verify } from '../../src/health/index.ts';
 import type { SeenMachine } from './backend.ts';
+<<<<<<< HEAD
 import { cheapAttest } from './process.ts';
 import { uptimeTexts } from './uptime-texts.ts';
 import { callOf, type Host, type World } from './world.ts';
+=======
+import { callOf, dcIdOf, type Host, type World } from './world.ts';
+>>>>>>> 89a0a54 (simulation: machines behind a host, a model of its kernel, and rules for ports)
 
 export interface Violation {
   readonly rule: string;
@@ -36,6 +40,8 @@ export interface Excuses {
   readonly changedAt: Map<string, number>;
   /** The platform went back in time, so its rows and ours tell different stories. */
   restoredAt: number | undefined;
+  /** Some host's clock was wrong for a while. */
+  clockJumped: boolean;
 }
 
 /** Watches a world for everything that must never happen. */
@@ -50,6 +56,7 @@ export class Rules {
     poweredOff: new Set(),
     changedAt: new Map(),
     restoredAt: undefined,
+    clockJumped: false,
   };
   readonly #world: World;
   readonly #beats = new Map<string, number>();
@@ -59,6 +66,7 @@ export class Rules {
     this.#world = world;
     world.onCreate = (host, contract) => this.#onCreate(host, contract);
     world.backend.onChange((machine) => this.#onMachine(machine));
+    world.onRoutes = (problem) => this.#onRoutes(problem);
     world.platform.onExchange(({ request, outcome }) => this.#onExchange(request, outcome));
   }
 
@@ -108,6 +116,7 @@ export class Rules {
     }
   }
 
+<<<<<<< HEAD
   /** What the disks hold at the end: whole chains, and nothing called up that did not answer at that very moment. */
   checkUptime(): void {
     for (const host of this.#world.hosts) {
@@ -120,11 +129,40 @@ export class Rules {
         if (flaw !== undefined) this.blame('the uptime log is whole', `${of}, line ${flaw.line}: ${flaw.text}`);
         const invented = samples.find(({ state, at }) => state === 'up' && !host.answered.has(at));
         if (invented !== undefined) this.blame('no uptime that was not seen', `${of} claims it for ${invented.at}`);
+=======
+  /** At every change of a route or of a machine: no port leads to a machine of another contract. */
+  #checkRoutes(): void {
+    if (this.#world.routing === undefined) return;
+    for (const { kernel, name } of this.#world.hosts) {
+      for (const { contract, firstPort, machine } of kernel.routes) {
+        const owner = this.#world.ownerOf(`${machine.ipv4}:${machine.sshPort}`);
+        // Whoever takes a machine away from outside sets its address free, and nobody hears of that at once.
+        if (owner === undefined || owner === contract || this.excuses.lost.has(contract)) continue;
+        this.blame(
+          'no port leads to the wrong tenant',
+          `${name}: port ${firstPort} of ${short(contract)} leads to the machine of ${short(owner)}`,
+        );
+>>>>>>> 89a0a54 (simulation: machines behind a host, a model of its kernel, and rules for ports)
       }
     }
   }
 
+<<<<<<< HEAD
+=======
+  #onRoutes(problem: string | undefined): void {
+    if (problem !== undefined && !this.#clockJumped())
+      this.blame('a port is one tenant’s, and rests before it is another’s', problem);
+    this.#checkRoutes();
+  }
+
+  /** What is recorded under a wrong clock ends early or late. */
+  #clockJumped(): boolean {
+    return this.excuses.clockJumped;
+  }
+
+>>>>>>> 89a0a54 (simulation: machines behind a host, a model of its kernel, and rules for ports)
   #onMachine(machine: SeenMachine): void {
+    this.#checkRoutes();
     if (this.#world.intervening) return;
     const owner = this.#world.hosts.find((host) => host.agentKey === machine.agent);
     const contract = machine.contract ?? '';
@@ -280,7 +318,13 @@ export class Rules {
     const details = JSON.parse(row.details ?? '{}');
     if (details.external_id !== id)
       found.push(`${short(row.id)}: the tenant was told of machine ${details.external_id}, not ${id}`);
-    const told = `${details.ip_address}:${details.ssh_port}`;
+    const told =
+      this.#world.routing === undefined
+        ? `${details.ip_address}:${details.ssh_port}`
+        : this.#world.hosts
+            .find(({ kernel }) => kernel.publicIp === details.public_ip)
+            ?.kernel.leadsTo(details.ssh_port);
+    found.push(...this.#wrongRoute(row, details));
     if (told !== machine.door) found.push(`${short(row.id)}: the tenant was told of ${told}, not ${machine.door}`);
     const wanted = row.status === 'paused' ? 'stopped' : 'running';
     if (machine.state !== wanted) found.push(`${short(row.id)} (${row.status}): its machine is ${machine.state}`);
@@ -300,10 +344,57 @@ export class Rules {
     return found;
   }
 
+  /** What the tenant was told of ports and names. */
+  #wrongRoute(row: Contract, details: Record<string, unknown>): string[] {
+    const { routing } = this.#world;
+    if (routing === undefined) return [];
+    const { gateway_ssh_port: port, gateway_port_range_start: first, gateway_port_range_end: last } = details;
+    const { gateway_slug: slug, gateway_subdomain: name, ssh_port: sshPort } = details;
+    const found: string[] = [];
+    const odd = port !== sshPort || port !== first || Number(last) - Number(first) + 1 !== routing.range.perMachine;
+    if (odd || row.lifted.gateway_slug !== slug)
+      found.push(`${short(row.id)}: its tenant was told of odd ports ${JSON.stringify(details)}`);
+    if (routing.dns === 'none' ? name !== undefined : typeof name !== 'string' || !name.startsWith(`${String(slug)}.`))
+      found.push(`${short(row.id)}: its tenant was told of the name ${String(name)}`);
+    const names = this.#world.platform.state.dns.filter((one) => one.name === name);
+    if (
+      routing.dns === 'platform' &&
+      this.excuses.restoredAt === undefined &&
+      names.map(({ ip }) => ip).join() !== details['public_ip']
+    )
+      found.push(`${short(row.id)}: its name leads to ${names.map(({ ip }) => ip).join()}`);
+    return found;
+  }
+
+  /** Ports and names of what is over. */
+  #leakedRoutes(host: Host): string[] {
+    const { routing, platform } = this.#world;
+    if (routing === undefined) return [];
+    const records = host.process?.ledger?.records;
+    const isOver = (contract: string): boolean => {
+      const record = [...(records?.values() ?? [])].find((one) => one.contract === contract);
+      return record === undefined || record.closedAt !== undefined;
+    };
+    const ports = host.kernel.routes
+      .filter(({ contract }) => isOver(contract))
+      .map(({ contract, firstPort }) => `${host.name}: port ${firstPort} of ${short(contract)} is still open`);
+    if (routing.dns !== 'platform' || this.excuses.restoredAt !== undefined) return ports;
+    const open = new Set(
+      [...(records?.values() ?? [])].flatMap(({ closedAt, route }) =>
+        closedAt === undefined && route !== undefined ? [route.slug] : [],
+      ),
+    );
+    const names = platform.state.dns
+      .filter(({ name }) => name.includes(`.${dcIdOf(host.index)}.`) && !open.has(name.slice(0, 6)))
+      .map(({ name }) => `${host.name}: the name ${name} is still there`);
+    return [...ports, ...names];
+  }
+
   #unsettledHost(host: Host): string[] {
     const { process, agentKey } = host;
     if (process?.ledger === undefined || process.agent === undefined) return [`${host.name} is down`];
     const found: string[] = [];
+    found.push(...this.#leakedRoutes(host));
     if (process.ledger.quarantined.size > 0) found.push(`${host.name} has quarantined contracts`);
     for (const record of process.ledger.records.values()) {
       if (record.closedAt !== undefined) continue;

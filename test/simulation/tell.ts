@@ -197,6 +197,7 @@ class Performance {
         );
       case 'clock-jump':
         this.#rules.troubleBeats();
+        this.#rules.excuses.clockJumped = true;
         return this.#during(
           action.host,
           action.forMs,

@@ -6,10 +6,13 @@ import { cheapCrypto } from '../../simulators/platform/verify.ts';
 import type { AgentSettings, TargetDeps } from '../../src/agent/index.ts';
 import type { SshProbe } from '../../src/guest/index.ts';
 import type { Answer } from '../../src/health/index.ts';
-import { defaultPolicy } from '../../src/lifecycle/index.ts';
+import { defaultPolicy, type PortRange } from '../../src/lifecycle/index.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 import { type Log, silentLog } from '../../src/ports/log.ts';
-import type { Backend, BackendOptions, SeenMachine } from './backend.ts';
+import type { Answering, Backend, BackendOptions, Gate, SeenMachine } from './backend.ts';
 import { ModelDisk } from './model-disk.ts';
+import { modelGateway } from './model-gateway.ts';
+import { ModelKernel } from './model-kernel.ts';
 import { asWrittenByNext, type Version } from './other-version.ts';
 import { AgentProcess } from './process.ts';
 import { sandboxBackend } from './sandbox-backend.ts';
@@ -68,6 +71,8 @@ export interface Host {
   readonly name: string;
   readonly agentKey: string;
   readonly disk: ModelDisk;
+  /** Its kernel's routes; empty where machines need none. */
+  readonly kernel: ModelKernel;
   process: AgentProcess | undefined;
   bootedAt: number;
   wallOffset: number;
@@ -104,6 +109,8 @@ export class World {
   onFault: OnFault = () => {};
   /** Told when an agent asks for a machine, before anything can happen to the request. */
   onCreate: (host: Host, contract: string) => void = () => {};
+  /** Told of what a gateway must never do, and after each change of what is open. */
+  onRoutes: (problem: string | undefined) => void = () => {};
   /** True while the story itself changes machines, so that nobody blames the agent. */
   intervening = false;
   platformReachable = true;
@@ -114,6 +121,8 @@ export class World {
   readonly #pool: string;
   readonly #storms: SeededRandom;
   readonly #versions: SeededRandom;
+  /** How routes are made in this world; undefined where machines need none. */
+  readonly routing: Routing | undefined;
   #weather: { readonly platform: number; readonly backend: number };
   readonly #platformFaults: Armed<PlatformCall, PlatformFault>[] = [];
 
@@ -144,6 +153,8 @@ export class World {
     const { admin } = this.platform;
     this.provider = admin.provider();
     this.#pool = admin.pool(this.provider, { location: 'europe', provisionerType: this.backend.type }).id;
+    this.routing = this.backend.behindHost ? routingOf(options.seed) : undefined;
+    if (this.routing !== undefined) this.#disturbRoutes(this.routing);
     this.offering = admin.offering(this.provider, { provisioner_type: this.backend.type, agent_pool_id: this.#pool });
     this.backend.serve?.(this.offering.offering_id);
     this.foreignOffering = admin.offering(this.provider, { provisioner_type: 'manual', agent_pool_id: this.#pool });
@@ -154,7 +165,17 @@ export class World {
     const { key } = admin.keyPair();
     admin.register(admin.token(this.#pool), key);
     const index = this.hosts.length;
+    const publicIp = `203.0.113.${10 + index}`;
+    const dcId = dcIdOf(index);
+    this.platform.state.gateways.set(dcId, { dcId, provider: this.provider, username: '', password: '' });
+    const kernel = new ModelKernel({
+      publicIp,
+      now: () => this.time.monotonic(),
+      blame: (text) => this.onRoutes(`${name}: ${text}`),
+      onChange: () => this.onRoutes(undefined),
+    });
     const host: Host = {
+      kernel,
       name,
       index,
       agentKey: key,
@@ -188,6 +209,7 @@ export class World {
         onFault: (fault) => this.onFault(host, fault),
         onCreate: (contract) => this.onCreate(host, contract),
       },
+      ...this.#gatewayOf(host),
       ...(snapshotAfter === undefined ? {} : { snapshotAfter: host.version === 'next' ? 25 : snapshotAfter }),
       probe: (at, port, key) => this.#probe(at, port, key),
       knock: (at, port) => this.#knock(host, at, port),
@@ -208,8 +230,10 @@ export class World {
     host.process = undefined;
     const { power, downMs } = host.death ?? { power: false, downMs: RESTART_MS };
     host.death = undefined;
-    if (power) host.disk.crash(this.random);
-    else host.disk.release();
+    if (power) {
+      host.kernel.flush();
+      host.disk.crash(this.random);
+    } else host.disk.release();
     if (host.version === 'next') asWrittenByNext(host.disk);
     this.time.after(downMs, () => {
       if (host.process !== undefined) return;
@@ -232,6 +256,7 @@ export class World {
 
   clearFaults(): void {
     this.#weather = { platform: 0, backend: 0 };
+    if (this.routing !== undefined) this.routing.weather = 0;
     this.#platformFaults.length = 0;
     this.platform.faults.clear();
     this.backend.clearTroubles();
@@ -274,6 +299,11 @@ export class World {
     return this.backend.answersAt(host, Number(port))?.ready === true;
   }
 
+  /** The contract of the machine behind `address:port`, whether it runs or not. */
+  ownerOf(door: string): string | undefined {
+    return this.backend.machines().find((machine) => machine.door === door)?.contract;
+  }
+
   run(ms: number, until?: () => boolean): Promise<void> {
     return this.time.advance(ms, until);
   }
@@ -309,20 +339,93 @@ export class World {
     return armed.fault;
   }
 
-  #knock(host: Host, at: string, port: number): Answer {
-    const answer = this.backend.answersAt(at, port);
+  #gatewayOf(host: Host): Pick<ConstructorParameters<typeof AgentProcess>[0], 'gateway'> {
+    const { routing } = this;
+    if (routing === undefined) return {};
+    const { policy, range, dns } = routing;
+    const dcId = dcIdOf(host.index);
+    const port = (gate: Gate, clock: Clock) =>
+      modelGateway({
+        kernel: host.kernel,
+        clock,
+        gate,
+        random: routing.random,
+        weather: () => routing.weather,
+        onFault: (fault) => this.onFault(host, fault),
+        zone: dns === 'none' ? undefined : `${dcId}.gw.decent-cloud.org`,
+        answers: (door) => {
+          const [where = '', number = '0'] = door.split(':');
+          return this.backend.answersAt(where, Number(number))?.ready === true ? this.ownerOf(door) : undefined;
+        },
+      });
+    return {
+      gateway: (gate, clock) => ({ port: port(gate, clock), policy, range, dns, dcId, serves: () => true }),
+    };
+  }
+
+  /** Now and then somebody flushes a host's table, or takes a route out by hand. */
+  #disturbRoutes(routing: Routing): void {
+    const { random } = routing;
+    this.time.after(20_000 + random.below(300_000), () => {
+      const host = this.hosts[random.below(this.hosts.length)];
+      if (routing.weather > 0 && host !== undefined) {
+        this.onFault(host, 'gateway:flush');
+        if (random.chance(0.5)) host.kernel.flush();
+        else host.kernel.lose(random.below(100));
+      }
+      this.#disturbRoutes(routing);
+    });
+  }
+
+  #knock(host: Host, address: string, doorPort: number): Answer {
+    const answer = this.#behind(address, doorPort);
     if (answer === undefined || !answer.ready) return { state: 'silent' };
     host.answered.add(Math.trunc(this.time.now() + host.wallOffset));
     return { state: 'answers', hostKey: answer.hostKey, latencyMs: 1 };
   }
 
-  #probe(host: string, port: number, key: string): SshProbe {
-    const answer = this.backend.answersAt(host, port);
+  /** What answers at an address, which may be a host's own, with ports that lead elsewhere. */
+  #behind(address: string, doorPort: number): Answering | undefined {
+    const kernel = this.hosts.find((one) => one.kernel.publicIp === address)?.kernel;
+    const door = kernel === undefined ? `${address}:${doorPort}` : kernel.leadsTo(doorPort);
+    const [host = '', port = 0] = door?.split(':') ?? [];
+    return this.backend.answersAt(host, Number(port));
+  }
+
+  #probe(address: string, doorPort: number, key: string): SshProbe {
+    const answer = this.#behind(address, doorPort);
     if (answer === undefined || !answer.ready) return { state: 'not-yet', why: 'connection refused' };
     const { hostKey } = answer;
     const accepted = answer.keys.some((one) => one.trim().startsWith(key));
     return accepted ? { state: 'ready', hostKey, latencyMs: 1 } : { state: 'key-refused', hostKey };
   }
+}
+
+/** How routes are made in a world, and how likely a call of a gateway meets trouble. */
+export interface Routing {
+  readonly random: SeededRandom;
+  readonly policy: 'required' | 'best-effort';
+  readonly dns: 'platform' | 'wildcard' | 'none';
+  readonly range: PortRange;
+  weather: number;
+}
+
+/** From a chance of its own, so that a seed tells the same story wherever it is played. */
+function routingOf(seed: number): Routing {
+  const random = new SeededRandom(seed + 0x6a7e);
+  const perMachine = random.pick([10, 5, 1]);
+  const blocks = random.pick([2, 8, 60]);
+  return {
+    random,
+    policy: random.chance(0.75) ? 'required' : 'best-effort',
+    dns: random.pick(['platform', 'platform', 'wildcard', 'none'] as const),
+    range: { first: 20_000, last: 20_000 + perMachine * blocks - 1, perMachine },
+    weather: random.pick([0, 0.02, 0.1, 0.3]),
+  };
+}
+
+export function dcIdOf(host: number): string {
+  return `dc-${host + 1}`;
 }
 
 const OUTAGE: PlatformFault = { kind: 'drop-before' };
