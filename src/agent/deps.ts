@@ -39,6 +39,8 @@ export interface GatewayDeps {
   /** `required`: nothing is handed over before its route is proved. */
   readonly policy: 'required' | 'best-effort';
   readonly range: PortRange;
+  /** Where machines get their addresses from, of which the backend takes one; absent where it is the backend's own affair. */
+  readonly network?: string;
   readonly dcId: string;
   /** Who makes the names: the platform for each route, a wildcard record for all, or nobody. */
   readonly dns: 'platform' | 'wildcard' | 'none';

@@ -4,6 +4,7 @@ import { sleep } from '../ports/clock.ts';
 import type { Instance } from '../provisioner/contract.ts';
 import { withDeadline } from './deadline.ts';
 import type { AgentDeps } from './deps.ts';
+import { sshEndpoint } from './route-lane.ts';
 import { ownedRef, type Target } from './target.ts';
 import type { Worker } from './worker.ts';
 
@@ -70,7 +71,7 @@ async function knock(
   attempts: number,
   signal: AbortSignal,
 ): Promise<Finding | undefined> {
-  const ssh = record.instance?.ssh;
+  const ssh = sshEndpoint(record, deps.gateway);
   if (ssh === undefined || record.goal !== 'keep' || !target.can.needsLogin) return undefined;
   for (let attempt = 1; ; attempt++) {
     const { host, port } = ssh;

@@ -52,7 +52,7 @@ async function byBackend(context: StepContext, plan: RecipePlan): Promise<Recipe
   try {
     const end = await provisioner.runScript(
       ownedRef(record, deps.agent),
-      { content: scriptOf(record), environment: environmentOf(record), limitSeconds: plan.limitSeconds },
+      { content: scriptOf(record), environment: environmentOf(record, deps.gateway), limitSeconds: plan.limitSeconds },
       operation(context),
     );
     return judged(end, plan);
@@ -71,7 +71,7 @@ async function bySsh({ deps, record, signal }: StepContext, plan: RecipePlan): P
     {
       operation: record.operation,
       script: scriptOf(record),
-      env: environmentOf(record),
+      env: environmentOf(record, deps.gateway),
       limitSeconds: plan.limitSeconds,
     },
     { clock: deps.clock, signal },
@@ -134,15 +134,17 @@ exit "$code"
 `;
 
 /** What a script may know of where it runs; see docs/guests.md. */
-function environmentOf({ contract, order, instance }: ContractRecord): Record<string, string> {
+function environmentOf(record: ContractRecord, gateway: StepContext['deps']['gateway']): Record<string, string> {
+  const { contract, order, instance } = record;
+  const place = sshEndpoint(record, gateway);
   const entries: [string, string | number | undefined][] = [
     ['DC_CONTRACT_ID', contract],
     ['DC_OFFERING_ID', order.offering],
     ['DC_MACHINE_NAME', machineName(contract)],
-    ['DC_PUBLIC_ADDRESS', instance?.publicIp ?? instance?.ssh?.host],
+    ['DC_PUBLIC_ADDRESS', instance?.publicIp ?? place?.host],
     ['DC_IPV4', instance?.ipv4],
     ['DC_IPV6', instance?.ipv6],
-    ['DC_SSH_PORT', instance?.ssh?.port],
+    ['DC_SSH_PORT', place?.port],
     ['DC_SSH_USER', instance?.ssh?.user],
   ];
   return Object.fromEntries(entries.flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])));

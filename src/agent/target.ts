@@ -1,3 +1,4 @@
+import { staticAddress } from '../gateway/ipam.ts';
 import type { ContractRecord } from '../lifecycle/index.ts';
 import { admit, type Demand } from '../lifecycle/index.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -12,6 +13,7 @@ import type {
   OwnedRef,
   PowerState,
   Provisioner,
+  StaticAddress,
 } from '../provisioner/contract.ts';
 import { withDeadline } from './deadline.ts';
 import type { AgentDeps, TargetDeps } from './deps.ts';
@@ -177,12 +179,19 @@ export function ownedRef(record: ContractRecord, agent: AgentDeps['agent']): Own
   };
 }
 
+/** The address that was promised with the route. */
+function addressFor({ route }: ContractRecord, gateway: AgentDeps['gateway']): StaticAddress | undefined {
+  if (route?.ipv4 === undefined || gateway?.network === undefined) return undefined;
+  return staticAddress(gateway.network, route.ipv4);
+}
+
 export function machineOrder(
   record: ContractRecord,
-  { agent, vault }: Pick<AgentDeps, 'agent' | 'vault'>,
+  { agent, vault, gateway }: Pick<AgentDeps, 'agent' | 'vault' | 'gateway'>,
   capabilities: Capabilities,
 ): MachineOrder {
   const { order } = record;
+  const address = addressFor(record, gateway);
   const document = userDataOf(record, { vault }, capabilities);
   const byCreate = order.recipe === undefined || order.recipe.by === 'create';
   return {
@@ -195,6 +204,7 @@ export function machineOrder(
     ...(order.memoryMb === undefined ? {} : { memoryMb: order.memoryMb }),
     ...(order.storageGb === undefined ? {} : { storageGb: order.storageGb }),
     hostKey: hostKeyOf(vault, record),
+    ...(address === undefined ? {} : { address }),
     ...(document === undefined ? {} : { userData: document }),
     ...(order.recipe?.by === 'ssh' ? { agentKey: agentKeyOf(vault, record).publicKey } : {}),
     ...(order.postProvisionScript !== undefined && byCreate ? { postProvisionScript: order.postProvisionScript } : {}),

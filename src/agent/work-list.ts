@@ -1,15 +1,10 @@
-import {
-  allocateRoute,
-  type ContractRecord,
-  type Demand,
-  type RemoveReason,
-  type RouteData,
-} from '../lifecycle/index.ts';
+import { type ContractRecord, type Demand, type RemoveReason } from '../lifecycle/index.ts';
 import { type PendingItem, PlatformError } from '../platform/api.ts';
 import type { ContractId, OperationId } from '../ports/ids.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps } from './deps.ts';
 import { planRecipe, RECIPE_DEFAULTS } from './recipe-order.ts';
+import { reserveRoute } from './reserve-route.ts';
 import type { RouteLane } from './route-lane.ts';
 import type { GiveBack } from './slots.ts';
 import { readOrder, targetFor } from './take-work.ts';
@@ -130,7 +125,7 @@ export class WorkList {
     const promised = promisedBy(target);
     const fit = target.admits(order, promised, deps.settings.memoryHeadroomMb);
     if (!fit.fits) return this.#decline(contract, fit.why, false);
-    const reserved = this.#reserveRoute(contract, target);
+    const reserved = reserveRoute(contract, target, deps, this.#context.routes());
     if ('refused' in reserved) return this.#decline(contract, reserved.refused, false);
     const lane = target.creating.tryTake();
     if (lane === undefined) return this.#decline(contract, BUSY, false);
@@ -148,20 +143,6 @@ export class WorkList {
     deps.log.info({ contract, target: target.name, offering: item.offering }, 'contract taken from the work list');
     begin(contract, target, lane);
     return true;
-  }
-
-  /** Ports are promised before anything is made: a machine that nobody can reach is none. */
-  #reserveRoute(contract: ContractId, target: Target): { route?: RouteData } | { refused: string } {
-    const { deps, routes } = this.#context;
-    const { gateway } = deps;
-    if (gateway === undefined || !gateway.serves(target.name)) return {};
-    const problem = routes()?.problem;
-    if (gateway.policy === 'required' && problem !== undefined)
-      return { refused: `the gateway does not work: ${problem}` };
-    const { range } = gateway;
-    const allocator = { range, random: deps.random, now: deps.clock.now() };
-    const route = allocateRoute(contract, deps.ledger.records.values(), allocator);
-    return route === undefined ? { refused: 'no free ports for another machine' } : { route };
   }
 
   #decline(contract: ContractId, why: string, final: boolean): boolean {

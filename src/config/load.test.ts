@@ -202,6 +202,16 @@ test.each<[what: string, text: string, complaint: string]>([
     `${MINIMAL}[gateway]\ndc_id = "dc-sl"\npublic_ip = "203.0.113.10"\nport_range_start = 30000\nport_range_end = 20000`,
     'a.toml:13:1: gateway.port_range_end: is below port_range_start',
   ],
+  [
+    'a gateway for a target that is not there',
+    `${MINIMAL}[gateway]\ndc_id = "dc-sl"\npublic_ip = "203.0.113.10"\ntargets = ["local", "pve"]`,
+    'a.toml:12:21: gateway.targets[1]: is no target; expected one of local',
+  ],
+  [
+    'an allowance that would slow a machine down',
+    `${MINIMAL}[gateway]\ndc_id = "dc-sl"\npublic_ip = "203.0.113.10"\nallowance_action = "throttle"`,
+    'a.toml:12:1: gateway.allowance_action: throttle is not possible yet: the gateway cannot slow down one machine',
+  ],
   ['no backend', API, 'a.toml:1:1: targets: is missing; expected at least one [[targets]] with name and type'],
   [
     'one bracket too few',

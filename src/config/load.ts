@@ -150,8 +150,17 @@ function readTables(document: Table, provisioners: Provisioners, report: Report)
       document.gateway === undefined ? undefined : readTable(document, 'gateway', TABLES.gateway, report, unused),
     targets: readTargets(document, provisioners, report, unused),
   };
+  reportUnknownTargets(read, report);
   reportPlaceholders(document, unused, report);
   return read;
+}
+
+function reportUnknownTargets({ gateway, targets }: ReadTables, report: Report): void {
+  const names = targets.map(({ name }) => name);
+  for (const [index, name] of (gateway?.targets ?? []).entries()) {
+    if (!names.includes(name))
+      report.problem(['gateway', 'targets', index], 'is no target', { expected: `one of ${names.join(', ')}` });
+  }
 }
 
 /** Keys that the reference agent reads and this one does not need. */
@@ -217,6 +226,12 @@ function gatewayConfig(gateway: z.output<typeof gatewayTable>): GatewayConfig {
     portRangeStart: gateway.port_range_start,
     portRangeEnd: gateway.port_range_end,
     portsPerVm: gateway.ports_per_vm,
+    policy: gateway.policy,
+    dns: gateway.dns,
+    ...(gateway.targets === undefined ? {} : { targets: gateway.targets }),
+    ...(gateway.monthly_allowance_gb === undefined
+      ? {}
+      : { monthlyAllowanceBytes: gateway.monthly_allowance_gb * 1e9 }),
     caddySitesDir: gateway.caddy_sites_dir,
     portAllocationsPath: gateway.port_allocations_path,
     localIp: gateway.local_ip ?? gateway.public_ip,

@@ -140,6 +140,44 @@ export const gatewayTable = z
       .max(1000)
       .default(10)
       .describe('How many ports in a row each machine gets; the first leads to its SSH.'),
+    policy: z
+      .enum(['required', 'best-effort'])
+      .default('required')
+      .describe(
+        'Whether a machine is handed over only after its ports were proved to lead to it, or also when that failed once.',
+      ),
+    dns: z
+      .enum(['platform', 'wildcard', 'none'])
+      .default('platform')
+      .describe(
+        'Who makes the machines’ DNS names: the platform, one for each machine; a wildcard record that you have set for this host; or nobody, and tenants are told the address.',
+      ),
+    targets: z
+      .array(z.string().min(1).max(63))
+      .max(1000)
+      .optional()
+      .meta({
+        description:
+          'The targets whose machines may be behind this host. Default: all. Machines with a public address, and those whose ports their backend publishes, need no ports here in either case.',
+        examples: [['pve']],
+      }),
+    monthly_allowance_gb: z
+      .number()
+      .gt(0)
+      .max(1_000_000)
+      .optional()
+      .meta({
+        description:
+          'How many gigabytes (10⁹ bytes, both directions together) each machine may move in a calendar month (UTC) before `allowance_action`.',
+        examples: [10_000],
+      }),
+    allowance_action: z
+      .enum(['notify', 'throttle'])
+      .refine((action) => action === 'notify', {
+        error: 'throttle is not possible yet: the gateway cannot slow down one machine',
+      })
+      .default('notify')
+      .describe('What happens then: `notify` says so in the log and in `status`.'),
     caddy_sites_dir: absolutePath('Where the web server looks for one file per machine.').default('/etc/caddy/sites'),
     port_allocations_path: absolutePath('Where it is recorded which machine has which ports.').default(
       '/var/lib/dc-agent/port-allocations.json',

@@ -70,6 +70,12 @@ export interface GatewayConfig {
   /** Inclusive. */
   readonly portRangeEnd: number;
   readonly portsPerVm: number;
+  readonly policy: 'required' | 'best-effort';
+  readonly dns: 'platform' | 'wildcard' | 'none';
+  /** All when absent. */
+  readonly targets?: readonly string[];
+  /** Both directions together. */
+  readonly monthlyAllowanceBytes?: number;
   readonly caddySitesDir: string;
   readonly portAllocationsPath: string;
   /** Where traffic for `publicIp` arrives on this host; mostly the same address. */

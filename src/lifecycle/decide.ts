@@ -151,7 +151,8 @@ function givenUp(record: ContractRecord, world: World, policy: Policy, now: numb
     };
   }
   const seen = record.verified || !needsLogin(record, world);
-  const ready = record.machine === 'made' && seen && recipeStep(record, world.can) === undefined;
+  const reached = !lacksRoute(record, world) || mayDoWithout(record, world);
+  const ready = record.machine === 'made' && seen && reached && recipeStep(record, world.can) === undefined;
   if (ready || world.clockSuspect === true || now < record.deadlineAt) return undefined;
   return {
     kind: 'goal',

@@ -78,6 +78,14 @@ describe('on the way to a machine', () => {
     expect(next(record, REQUIRED, {}, NOW + HOUR)).toMatchObject({ kind: 'goal', goal: 'remove', reason: 'failed' });
   });
 
+  it('one that nobody can reach is given up at the deadline, also where a login need not be seen', () => {
+    const can = { ...CALM.can, needsLogin: false };
+    expect(next(routed(...MADE), REQUIRED, { can }, NOW + HOUR)).toMatchObject({ goal: 'remove', reason: 'failed' });
+    expect(next(routed(...OPENED), REQUIRED, { can }, NOW + HOUR)).toMatchObject({ step: 'deliver' });
+    const tried = routed(...MADE, intent('open-route'), failed('open-route'));
+    expect(next(tried, BEST_EFFORT, { can }, NOW + HOUR)).toMatchObject({ step: 'deliver' });
+  });
+
   it('with best effort one attempt is enough, and an interrupted one is none', () => {
     expect(next(routed(...MADE), BEST_EFFORT)).toEqual(OPEN);
     expect(next(routed(...MADE, intent('open-route'), failed('open-route')), BEST_EFFORT)).toEqual(VERIFY);

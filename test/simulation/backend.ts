@@ -42,13 +42,10 @@ export interface Client {
 /** A backend that agents share: its simulator's logic without sockets, and what a story may do to it. */
 export interface Backend {
   readonly type: string;
-<<<<<<< HEAD
   /** What its plugin does not offer: nobody waits for that. */
   readonly cannot?: ReadonlySet<'keys' | 'passwords'>;
-=======
   /** Its machines are reached through ports of the agent's host. */
   readonly behindHost?: true;
->>>>>>> 89a0a54 (simulation: machines behind a host, a model of its kernel, and rules for ports)
   /** The real plugin on it, for one process of one host. */
   open(client: Client): Provisioner;
   /** Told before of what is sold on it, where the plugin has to know that. */

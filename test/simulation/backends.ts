@@ -1,10 +1,7 @@
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Backend, BackendOptions } from './backend.ts';
-<<<<<<< HEAD
 import { hetznerBackend } from './hetzner-backend.ts';
-=======
 import { behindHost } from './behind-host.ts';
->>>>>>> 89a0a54 (simulation: machines behind a host, a model of its kernel, and rules for ports)
 import { proxmoxBackend } from './proxmox-backend.ts';
 import { sandboxBackend } from './sandbox-backend.ts';
 import type { SeededRandom } from './seeded-random.ts';

@@ -17,11 +17,7 @@ const HELP = `Plays seeded stories of the whole agent under a virtual clock and 
   npm run sim -- --seed 4711 --shorten the shortest story that still breaks the rule
 
   --from N       first seed (default: taken from the clock, so every run plays fresh ones)
-<<<<<<< HEAD
-  --backend NAME sandbox, proxmox-8.4, proxmox-9.1, hetzner or hetzner-snapshot (default: sandbox)
-=======
-  --backend NAME sandbox, gateway, proxmox-8.4 or proxmox-9.1 (default: sandbox)
->>>>>>> 89a0a54 (simulation: machines behind a host, a model of its kernel, and rules for ports)
+  --backend NAME sandbox, gateway, proxmox-8.4, proxmox-9.1, hetzner or hetzner-snapshot (default: sandbox)
   --workers N    processes (default: one for each core)
   --json         the totals as one JSON line
 

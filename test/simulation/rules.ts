@@ -2,13 +2,9 @@ import type { Exchange } from '../../simulators/platform/core.ts';
 import type { Contract } from '../../simulators/platform/state.ts';
 import { verify } from '../../src/health/index.ts';
 import type { SeenMachine } from './backend.ts';
-<<<<<<< HEAD
 import { cheapAttest } from './process.ts';
 import { uptimeTexts } from './uptime-texts.ts';
-import { callOf, type Host, type World } from './world.ts';
-=======
 import { callOf, dcIdOf, type Host, type World } from './world.ts';
->>>>>>> 89a0a54 (simulation: machines behind a host, a model of its kernel, and rules for ports)
 
 export interface Violation {
   readonly rule: string;
@@ -116,7 +112,6 @@ export class Rules {
     }
   }
 
-<<<<<<< HEAD
   /** What the disks hold at the end: whole chains, and nothing called up that did not answer at that very moment. */
   checkUptime(): void {
     for (const host of this.#world.hosts) {
@@ -129,7 +124,10 @@ export class Rules {
         if (flaw !== undefined) this.blame('the uptime log is whole', `${of}, line ${flaw.line}: ${flaw.text}`);
         const invented = samples.find(({ state, at }) => state === 'up' && !host.answered.has(at));
         if (invented !== undefined) this.blame('no uptime that was not seen', `${of} claims it for ${invented.at}`);
-=======
+      }
+    }
+  }
+
   /** At every change of a route or of a machine: no port leads to a machine of another contract. */
   #checkRoutes(): void {
     if (this.#world.routing === undefined) return;
@@ -142,13 +140,10 @@ export class Rules {
           'no port leads to the wrong tenant',
           `${name}: port ${firstPort} of ${short(contract)} leads to the machine of ${short(owner)}`,
         );
->>>>>>> 89a0a54 (simulation: machines behind a host, a model of its kernel, and rules for ports)
       }
     }
   }
 
-<<<<<<< HEAD
-=======
   #onRoutes(problem: string | undefined): void {
     if (problem !== undefined && !this.#clockJumped())
       this.blame('a port is one tenant’s, and rests before it is another’s', problem);
@@ -160,7 +155,6 @@ export class Rules {
     return this.excuses.clockJumped;
   }
 
->>>>>>> 89a0a54 (simulation: machines behind a host, a model of its kernel, and rules for ports)
   #onMachine(machine: SeenMachine): void {
     this.#checkRoutes();
     if (this.#world.intervening) return;
