@@ -71,7 +71,7 @@ async function knock(
   attempts: number,
   signal: AbortSignal,
 ): Promise<Finding | undefined> {
-  const ssh = sshEndpoint(record, deps.gateway);
+  const ssh = sshEndpoint(record, deps);
   if (ssh === undefined || record.goal !== 'keep' || !target.can.needsLogin) return undefined;
   for (let attempt = 1; ; attempt++) {
     const { host, port } = ssh;

@@ -52,7 +52,7 @@ async function byBackend(context: StepContext, plan: RecipePlan): Promise<Recipe
   try {
     const end = await provisioner.runScript(
       ownedRef(record, deps.agent),
-      { content: scriptOf(record), environment: environmentOf(record, deps.gateway), limitSeconds: plan.limitSeconds },
+      { content: scriptOf(record), environment: environmentOf(record, deps), limitSeconds: plan.limitSeconds },
       operation(context),
     );
     return judged(end, plan);
@@ -71,7 +71,7 @@ async function bySsh({ deps, record, signal }: StepContext, plan: RecipePlan): P
     {
       operation: record.operation,
       script: scriptOf(record),
-      env: environmentOf(record, deps.gateway),
+      env: environmentOf(record, deps),
       limitSeconds: plan.limitSeconds,
     },
     { clock: deps.clock, signal },
@@ -134,9 +134,9 @@ exit "$code"
 `;
 
 /** What a script may know of where it runs; see docs/guests.md. */
-function environmentOf(record: ContractRecord, gateway: StepContext['deps']['gateway']): Record<string, string> {
+function environmentOf(record: ContractRecord, deps: StepContext['deps']): Record<string, string> {
   const { contract, order, instance } = record;
-  const place = sshEndpoint(record, gateway);
+  const place = sshEndpoint(record, deps);
   const entries: [string, string | number | undefined][] = [
     ['DC_CONTRACT_ID', contract],
     ['DC_OFFERING_ID', order.offering],
@@ -150,13 +150,13 @@ function environmentOf(record: ContractRecord, gateway: StepContext['deps']['gat
   return Object.fromEntries(entries.flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])));
 }
 
-function rootAccess({ vault, gateway }: StepContext['deps'], record: ContractRecord): RootAccess | undefined {
+function rootAccess(deps: StepContext['deps'], record: ContractRecord): RootAccess | undefined {
   const { hostKey } = record;
-  const ssh = sshEndpoint(record, gateway);
+  const ssh = sshEndpoint(record, deps);
   // Only a machine whose key was seen and pinned gets a script or our key.
   if (ssh === undefined || hostKey === undefined) return undefined;
   const { host, port } = ssh;
-  return { host, port, hostKey, privateKey: agentKeyOf(vault, record).privateKey };
+  return { host, port, hostKey, privateKey: agentKeyOf(deps.vault, record).privateKey };
 }
 
 function failed(step: 'recipe' | 'withdraw', kind: Failed['kind'], text: string): Failed {

@@ -135,10 +135,13 @@ export class RouteLane {
 /** Where the tenant's SSH client connects: through the route where one is open, else straight to the machine. */
 export function sshEndpoint(
   record: ContractRecord,
-  gateway: GatewayDeps | undefined,
+  deps: Pick<AgentDeps, 'gateway'>,
 ): { readonly host: string; readonly port: number; readonly user: string } | undefined {
   const ssh = record.instance?.ssh;
-  if (ssh === undefined || gateway === undefined || record.routeState !== 'open') return ssh;
+  if (ssh === undefined || record.routeState !== 'open') return ssh;
+  const { gateway } = deps;
   const route = routeOf(record);
-  return route === undefined ? ssh : { host: gateway.port.publicIp, port: route.firstPort, user: ssh.user };
+  return route === undefined || gateway === undefined
+    ? ssh
+    : { host: gateway.port.publicIp, port: route.firstPort, user: ssh.user };
 }

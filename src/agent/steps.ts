@@ -82,7 +82,7 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
   },
 
   async verify({ deps, target, record, signal }) {
-    const ssh = sshEndpoint(record, deps.gateway);
+    const ssh = sshEndpoint(record, deps);
     if (ssh === undefined) {
       return [
         {

@@ -154,12 +154,11 @@ export const gatewayTable = z
       ),
     targets: z
       .array(z.string().min(1).max(63))
-      .max(1000)
       .optional()
       .meta({
         description:
           'The targets whose machines may be behind this host. Default: all. Machines with a public address, and those whose ports their backend publishes, need no ports here in either case.',
-        examples: [['pve']],
+        examples: [['my-proxmox']],
       }),
     monthly_allowance_gb: z
       .number()

@@ -1,7 +1,7 @@
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Backend, BackendOptions } from './backend.ts';
-import { hetznerBackend } from './hetzner-backend.ts';
 import { behindHost } from './behind-host.ts';
+import { hetznerBackend } from './hetzner-backend.ts';
 import { proxmoxBackend } from './proxmox-backend.ts';
 import { sandboxBackend } from './sandbox-backend.ts';
 import type { SeededRandom } from './seeded-random.ts';
