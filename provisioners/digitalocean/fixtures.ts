@@ -1,0 +1,232 @@
+import { inProcess } from '../../simulators/cloud/in-process.ts';
+import { createDoCore, type DoCore } from '../../simulators/digitalocean/core.ts';
+import type { Fault } from '../../simulators/digitalocean/faults.ts';
+import { type DoChoices, SIMULATOR_TOKEN } from '../../simulators/digitalocean/options.ts';
+import type { VirtualClock } from '../../src/platform/virtual-clock.ts';
+import type { ApiRequest, ApiResponse, ApiTransport } from '../../src/provisioner/cloud/transport.ts';
+import { type Bench, sampleOrder } from '../../src/provisioner/conformance.ts';
+import {
+  type AgentId,
+  type Clock,
+  type ExternalId,
+  type PluginDeps,
+  ProvisionerError,
+  silentLog,
+  systemClock,
+  systemRandom,
+} from '../../src/provisioner/index.ts';
+import { createAccess, type TokenAccess } from './access.ts';
+import { type DigitalOceanProvisioner, openDigitalOcean } from './provisioner.ts';
+import { type DigitalOceanSettings, digitaloceanSettings } from './schema.ts';
+import { isBare, readStamp } from './tags.ts';
+
+export const AGENT = 'a'.repeat(64) as AgentId;
+
+/** Runs ahead of the machine's clock, so that droplets that take half a minute take milliseconds. */
+export function fastClock(factor: number): Clock {
+  const from = systemClock.now();
+  const began = systemClock.monotonic();
+  const passed = (): number => (systemClock.monotonic() - began) * factor;
+  return {
+    now: () => from + passed(),
+    monotonic: passed,
+    after: (ms, fn) => systemClock.after(ms / factor, fn),
+  };
+}
+
+export const settingsOf = (given: Record<string, unknown> = {}): DigitalOceanSettings =>
+  digitaloceanSettings.parse({
+    api_token: SIMULATOR_TOKEN,
+    sizes: ['s-2vcpu-4gb'],
+    regions: ['fra1'],
+    orders_may_name: ['size', 'region', 'image'],
+    max_droplets: 500,
+    ...given,
+  });
+
+export const depsOf = (clock: Clock): PluginDeps => ({
+  agent: AGENT,
+  target: 'digitalocean',
+  clock,
+  random: systemRandom,
+  log: silentLog,
+});
+
+/** What a test does to an answer on its way; undefined leaves it alone. `before` is asked without sending the request. */
+export interface Tamper {
+  before?(request: ApiRequest): ApiResponse | undefined;
+  after?(request: ApiRequest, response: ApiResponse): ApiResponse | undefined;
+}
+
+export interface Opened {
+  readonly core: DoCore;
+  /** In the order in which they are asked; each is used once. */
+  readonly tampers: Tamper[];
+  readonly access: TokenAccess;
+  readonly provisioner: DigitalOceanProvisioner;
+  readonly clock: Clock;
+  close(): Promise<void>;
+}
+
+/** The plugin on a simulated account, without sockets, in fast time. */
+export function openTarget({
+  settings,
+  options = {},
+  clock: given,
+}: {
+  settings?: Record<string, unknown>;
+  options?: DoChoices;
+  clock?: Clock;
+} = {}): Opened {
+  const clock = given ?? fastClock(2_000);
+  const core = createDoCore({ clock, random: systemRandom, options });
+  // In fast time a pause of a busy machine would look like a lost answer.
+  const chosen = settingsOf({ ...(given === undefined ? { request_timeout_seconds: 600 } : {}), ...settings });
+  const deps = depsOf(clock);
+  const tampers: Tamper[] = [];
+  const transport = tampered(inProcess(core, { clock, prefix: '/v2', latencyMs: 20 }), tampers);
+  const access = createAccess(transport, chosen, deps);
+  const provisioner = openDigitalOcean({ access, deps, settings: chosen });
+  return {
+    core,
+    tampers,
+    access,
+    provisioner,
+    clock,
+    async close() {
+      await provisioner.close();
+      access.close();
+      core.close();
+    },
+  };
+}
+
+/** Each tamper strikes once: the first that has something to say about a request. */
+export function tampered(transport: ApiTransport, tampers: Tamper[]): ApiTransport {
+  const used = (tamper: Tamper): void => void tampers.splice(tampers.indexOf(tamper), 1);
+  return async (request) => {
+    for (const tamper of tampers) {
+      const instead = tamper.before?.(request);
+      if (instead === undefined) continue;
+      used(tamper);
+      return instead;
+    }
+    const response = await transport(request);
+    for (const tamper of tampers) {
+      const changed = tamper.after?.(request, response);
+      if (changed === undefined) continue;
+      used(tamper);
+      return changed;
+    }
+    return response;
+  };
+}
+
+/** Lets virtual time pass until the call has ended. */
+export async function played<T>(clock: VirtualClock, call: Promise<T>, stepMs = 500): Promise<T> {
+  let over = false;
+  const end = (): void => {
+    over = true;
+  };
+  call.then(end, end);
+  for (let steps = 0; !over; steps++) {
+    if (steps > 50_000) throw new Error('the call does not end');
+    await clock.advance(stepMs);
+  }
+  return call;
+}
+
+/** What a call was refused with. */
+export async function refusalOf(call: Promise<unknown>): Promise<ProvisionerError> {
+  const error = await call.then(
+    () => new Error('the call was not refused'),
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof ProvisionerError) return error;
+  throw error;
+}
+
+const CREATE = 'POST /droplets';
+const LIST = 'GET /droplets';
+
+export function benchOf(
+  { core, provisioner, tampers }: Pick<Opened, 'core' | 'provisioner' | 'tampers'>,
+  reach: Pick<Bench, 'cleanup'> & { unreachable(): Promise<() => Promise<void>> },
+): Bench {
+  const { admin, faults, account } = core;
+  const next = (call: string, fault: Fault) => async (): Promise<void> => void faults.add({ call, fault });
+  const lasting = (fault: Fault) => async (): Promise<() => Promise<void>> => {
+    const disarm = faults.add({ call: 'any', times: Number.POSITIVE_INFINITY, fault });
+    return async () => disarm();
+  };
+  /** From a certain call on, and whether any met it. */
+  const from = async (
+    skip: number,
+    times: number,
+    fault: Fault,
+  ): ReturnType<NonNullable<NonNullable<Bench['faults']>['loseAnswer']>> => {
+    const before = sum(core.calls);
+    const disarm = faults.add({ call: 'any', skip, times, fault });
+    return async () => {
+      disarm();
+      return sum(core.calls) - before > skip ? 'struck' : 'spared';
+    };
+  };
+  const truth = (id: string) => account.droplets.get(Number(id));
+  return {
+    provisioner,
+    order: (overrides) => sampleOrder(AGENT, overrides),
+    // Also those whose tags the provider has not applied yet.
+    count: async ({ contract }) =>
+      [...account.droplets.values()].filter(
+        ({ tags, ordered }) => readStamp(isBare(tags) ? ordered : tags, AGENT)?.contract === contract,
+      ).length,
+    leftovers: async () => [
+      ...[...account.droplets.values()].map(({ name }) => `droplet ${name}`),
+      ...account.volumes.keys(),
+      ...account.snapshots.keys(),
+    ],
+    foreign: {
+      add: async (given) => String(admin.addForeign(given)) as ExternalId,
+      exists: async (id) => truth(id) !== undefined && isBare(truth(id)?.tags ?? []),
+    },
+    faults: {
+      loseCreateAnswer: next(CREATE, { kind: 'drop-after' }),
+      loseCreateRequest: next(CREATE, { kind: 'drop-before' }),
+      refuseCreate: next(CREATE, { kind: 'error', id: 'unprocessable_entity', message: 'User data is too long' }),
+      denyCreate: next(CREATE, { kind: 'error', id: 'server_error', processed: true }),
+      ignoreDestroy: async () =>
+        void tampers.push({
+          before: ({ method, path }) =>
+            method === 'DELETE' && path.startsWith('/droplets/') ? { status: 204, headers: {}, body: '' } : undefined,
+        }),
+      partialList: async () =>
+        void tampers.push({
+          after: ({ method, path }, { status, headers, body }) =>
+            method === 'GET' && path.startsWith('/droplets?')
+              ? { status, headers, body: body.replaceAll('"tags"', '"lost_tags"') }
+              : undefined,
+        }),
+      emptyList: next(LIST, { kind: 'list-empty' }),
+      unreachable: reach.unreachable,
+      failing: lasting({ kind: 'error', id: 'server_error' }),
+      silent: lasting({ kind: 'hang-before' }),
+      loseAnswer: (nth) => from(nth - 1, 1, { kind: 'drop-after' }),
+      cutAfter: (calls) => from(calls, Number.POSITIVE_INFINITY, { kind: 'refuse' }),
+      throttleAfter: (calls) => from(calls, Number.POSITIVE_INFINITY, { kind: 'rate-limit', retryAfterS: 5 }),
+      loseMachine: async (id) => admin.lose(Number(id)),
+      powerOff: async (id) => admin.powerOff(Number(id)),
+      giveIdToStranger: async (id) => admin.setTags(Number(id), []),
+      duplicate: async (id) => {
+        const { name, tags } = truth(id) ?? {};
+        if (name === undefined || tags === undefined) throw new Error('there is nothing to copy');
+        return String(admin.addForeign({ name, tags })) as ExternalId;
+      },
+    },
+    cleanup: reach.cleanup,
+  };
+}
+
+function sum(calls: ReadonlyMap<string, number>): number {
+  return [...calls.values()].reduce((all, each) => all + each, 0);
+}
