@@ -7,7 +7,7 @@ import { startDo } from './server.ts';
 export interface DevDoOptions {
   /** On 127.0.0.1; any free one unless given. */
   readonly port?: number;
-  /** Where the guests' SSH servers listen, on addresses of 127.78.0.0/16. 22 needs rights. Absent: no guests. */
+  /** Where the guests' SSH servers listen, on addresses of 127.79.0.0/16. 22 needs rights. Absent: no guests. */
   readonly sshPort?: number;
   readonly options?: DoChoices;
   readonly onProblem?: (problem: string) => void;
@@ -17,6 +17,8 @@ export interface DevDo {
   /** What a client is given as its endpoint. */
   readonly endpoint: string;
   readonly token: string;
+  /** The lines that make it a target of an agent. */
+  readonly configuration: string;
   readonly core: DoCore;
   /** Droplets end with it. */
   close(): Promise<void>;
@@ -30,9 +32,11 @@ export async function startDevDo({ options = {}, ...input }: DevDoOptions): Prom
     options: { ...(input.sshPort === undefined ? {} : { addresses: 'loopback' as const }), ...options },
   });
   const { endpoint, close } = await startDo({ core, ...input });
+  const token = options.tokens?.[0] ?? SIMULATOR_TOKEN;
   return {
     endpoint,
-    token: options.tokens?.[0] ?? SIMULATOR_TOKEN,
+    token,
+    configuration: `[[targets]]\nname = "droplets"\ntype = "digitalocean"\n[targets.digitalocean]\napi_token = "${token}"\nendpoint = "${endpoint}"\n`,
     core,
     async close() {
       await close();

@@ -36,7 +36,7 @@ export interface DoOptions {
   readonly dropletLimit: number;
   readonly requestsPerHour: number;
   readonly requestsPerMinute: number;
-  /** `documentation`: addresses nobody has; `loopback`: 127.78.0.0/16, where guests can really listen. */
+  /** `documentation`: addresses nobody has; `loopback`: 127.79.0.0/16, where guests can really listen. */
   readonly addresses: 'documentation' | 'loopback';
   /** Mbps while it runs, so that traffic has something to show. */
   readonly mbpsIn: number;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configCheck } from './command.ts';
 import { configExplain, type ExplainedKey } from './explain.ts';
-import { API, KEY, MINIMAL, options, PUBKEY, refusal } from './fixtures.ts';
+import { API, KEY, MINIMAL, options, PLANNED_PLUGINS, PUBKEY, refusal } from './fixtures.ts';
 import { loadConfig } from './load.ts';
 
 let home: string;
@@ -67,10 +67,13 @@ test('check tells every problem, for people and for scripts', () => {
 
 const PLANNED = `${API}
 [provisioner]
-type = "digitalocean"
-[provisioner.digitalocean]
-api_token = "dop_v1_0000"
+type = "nimbus"
+[provisioner.nimbus]
+api_token = "0000"
 `;
+
+/** As between the day on which a provisioner's settings are decided and the one on which it works. */
+const soon = { ...options, planned: PLANNED_PLUGINS };
 
 const PROXMOX = `${API}
 [provisioner]
@@ -88,15 +91,15 @@ verify_ssl = false
 test('check understands a file for a planned provisioner and warns; whoever wants to run with it is refused', () => {
   const path = file(PLANNED);
   const place = `${path}:7:1`;
-  expect(configCheck(path, options)).toMatchObject({
+  expect(configCheck(path, soon)).toMatchObject({
     ok: true,
     text: [
-      `${place}: warning: provisioner.type: this version has no provisioner digitalocean yet: dc-agent run refuses the file`,
-      `${path}: valid; target digitalocean`,
+      `${place}: warning: provisioner.type: this version has no provisioner nimbus yet: dc-agent run refuses the file`,
+      `${path}: valid; target nimbus`,
     ].join('\n'),
   });
-  expect(refusal(() => loadConfig(path, options)).message).toBe(
-    `${place}: provisioner.type: this version has no provisioner digitalocean yet; expected one of ${[...options.plugins.keys()].join(', ')}`,
+  expect(refusal(() => loadConfig(path, soon)).message).toBe(
+    `${place}: provisioner.type: this version has no provisioner nimbus yet; expected one of ${[...options.plugins.keys()].join(', ')}`,
   );
 });
 

@@ -90,11 +90,18 @@ export function renderDocs(plugins: Plugins, planned: Plugins): string {
     '### The reference agent’s notation',
     '`[provisioner]` and `[[additional_provisioners]]`, each with `type`, and the settings in a nested table or flat, are read as well. Such a target is called after its type; a second one of a type becomes `type-2`, with a warning. Where both a nested table and flat keys are present, the nested table counts. For DigitalOcean the flat names are `do_size`, `do_region` and `do_image`. `api.provider_secret_key` and `polling.orphan_tracker_path` are ignored with a warning.',
     ...[...plugins].map(([type, { settings }]) => docsTable(`Settings of \`${type}\``, settings)),
+    ...plannedParts(planned),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+function plannedParts(planned: Plugins): string[] {
+  if (planned.size === 0) return [];
+  return [
     '## Planned provisioners',
     'These are not in this version. `config check` reads their settings and warns; `run` refuses the file, so that no contract is taken that cannot be served.',
     ...[...planned].map(([type, { settings }]) => docsTable(`Settings of \`${type}\` (planned)`, settings)),
   ];
-  return `${parts.join('\n\n')}\n`;
 }
 
 function docsTable(title: string, schema: z.ZodType): string {

@@ -1,9 +1,15 @@
+import { z } from 'zod';
 import { builtinPlugins, plannedPlugins } from '../../provisioners/index.ts';
 import { type LoadOptions, parseConfig } from './load.ts';
 import { ConfigError, type ConfigProblem } from './types.ts';
 
 /** As the command line reads a file, without the environment of whoever runs the tests. */
 export const options: LoadOptions = { plugins: builtinPlugins, planned: plannedPlugins, env: {} };
+
+/** A provisioner of which only the settings are known. */
+export const PLANNED_PLUGINS: NonNullable<LoadOptions['planned']> = new Map([
+  ['nimbus', { settings: z.strictObject({ api_token: z.string().describe('A token.') }) }],
+]);
 
 export const PUBKEY = 'ab'.repeat(32);
 export const KEY = 'cd'.repeat(32);

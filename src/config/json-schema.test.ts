@@ -145,7 +145,7 @@ describe('of files that the agent takes', () => {
       `${API}[provisioner]\ntype = "docker"\nssh_port = 22\ntemplate_vmid = 9000\ndo_size = "s"`,
     ],
     [
-      'a planned provisioner',
+      'DigitalOcean in the reference agent’s notation',
       `${API}[provisioner]\ntype = "digitalocean"\napi_token = "t"\ndo_size = "s-1vcpu-1gb"\n[[additional_provisioners]]\ntype = "manual"`,
     ],
   ])('it accepts %s', (_what, text) => {

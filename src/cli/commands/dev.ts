@@ -77,6 +77,32 @@ export const devVultrCommand: Command = {
   load: async () => (await import('../handlers/dev.ts')).vultr,
 };
 
+export const devDigitaloceanCommand: Command = {
+  name: 'dev digitalocean',
+  summary: 'start a simulated DigitalOcean account',
+  description:
+    'Answers on 127.0.0.1 as the API does, with tags that come late, actions, request limits and pages, in real time; its droplets ' +
+    'are make-believe and cost nothing. With --ssh-port they let the tenant’s key in by SSH servers on addresses of 127.79.0.0/16. ' +
+    'Prints the lines that make it a target of an agent. Everything is forgotten at the end.',
+  options: [
+    { flags: '--port <number>', description: 'TCP port on 127.0.0.1; default: a free one' },
+    {
+      flags: '--ssh-port <number>',
+      description: 'where the droplets answer SSH; 22 is what tenants are told, and needs root',
+    },
+    { flags: '--json', description: 'what was started as one JSON line' },
+  ],
+  examples: [
+    { line: 'dc-agent dev digitalocean', explains: 'An account to try the plugin on.' },
+    {
+      line: 'sudo dc-agent dev digitalocean --ssh-port 22',
+      explains: 'The same, with droplets that can be logged in to.',
+    },
+  ],
+  exits: [EXIT.ok, EXIT.failed, EXIT.usage],
+  load: async () => (await import('../handlers/dev.ts')).digitalocean,
+};
+
 export const devDemoCommand: Command = {
   name: 'dev demo',
   summary: 'show a contract become a machine, and end',

@@ -3,7 +3,14 @@ import { adoptCommand } from './adopt.ts';
 import { approveCommand } from './approve.ts';
 import { configCheckCommand, configExplainCommand, configSchemaCommand } from './config.ts';
 import { conformanceCommand } from './conformance.ts';
-import { devDemoCommand, devPlatformCommand, devProxmoxCommand, devSandboxCommand, devVultrCommand } from './dev.ts';
+import {
+  devDemoCommand,
+  devDigitaloceanCommand,
+  devPlatformCommand,
+  devProxmoxCommand,
+  devSandboxCommand,
+  devVultrCommand,
+} from './dev.ts';
 import { doctorCommand } from './doctor.ts';
 import { drainCommand, resumeCommand } from './drain.ts';
 import { explainCommand } from './explain.ts';
@@ -60,6 +67,7 @@ export const allCommands: readonly Command[] = [
   devPlatformCommand,
   devSandboxCommand,
   devProxmoxCommand,
+  devDigitaloceanCommand,
   devVultrCommand,
   netdCommand,
 ];

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import picocolors from 'picocolors';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { API, MINIMAL } from '../../config/fixtures.ts';
+import { MINIMAL } from '../../config/fixtures.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { runProgram } from '../program.ts';
@@ -55,16 +55,6 @@ test('what --json prints is JSON, whether the file is valid or not', async () =>
     expect(JSON.parse((await typed(content, 'config', 'check', '--json')).out)).toMatchObject({ valid });
   }
   expect(JSON.parse((await typed(MINIMAL, 'config', 'explain', '--json')).out)).toHaveProperty('keys');
-});
-
-test('a planned provisioner passes the check with a warning, and run refuses it', async () => {
-  const content = `${API}[[targets]]\nname = "desk"\ntype = "digitalocean"\n[targets.digitalocean]\napi_token = "t"\ndefault_size = "s"\n`;
-  const checked = await typed(content, 'config', 'check');
-  expect(checked.code).toBe(EXIT.ok);
-  expect(checked.out).toContain('warning: targets[0].type: this version has no provisioner digitalocean yet');
-  const run = await typed(content, 'run');
-  expect(run.code).toBe(EXIT.config);
-  expect(run.err).toContain('targets[0].type: this version has no provisioner digitalocean yet');
 });
 
 test('config schema prints a JSON Schema and needs no file', async () => {

@@ -70,6 +70,19 @@ export const vultr: Handler = async (args, io) => {
   return serve(io, flag(args, 'json'), { endpoint, apiKey, configuration }, () => running.close());
 };
 
+export const digitalocean: Handler = async (args, io) => {
+  const { startDevDo } = await import('../../../simulators/digitalocean/dev.ts');
+  const port = text(args, 'port');
+  const sshPort = text(args, 'sshPort');
+  const running = await startDevDo({
+    ...(port === undefined ? {} : { port: portNumber(port) }),
+    ...(sshPort === undefined ? {} : { sshPort: portNumber(sshPort) }),
+    onProblem: (problem) => io.err(`problem: ${problem}`),
+  });
+  const { endpoint, token, configuration } = running;
+  return serve(io, flag(args, 'json'), { endpoint, token, configuration }, () => running.close());
+};
+
 /** Shows what was started, waits for the end, and takes it down. */
 async function serve(
   io: Io,
