@@ -51,6 +51,8 @@ function assertKeyword(
       return unless(typeof value !== 'string' || new RegExp(String(argument), 'u').test(value));
     case 'minItems':
       return unless(!Array.isArray(value) || value.length >= Number(argument));
+    case 'maxItems':
+      return unless(!Array.isArray(value) || value.length <= Number(argument));
     case 'items':
       return Array.isArray(value) ? value.flatMap((item, i) => complaints(argument, item, `${path}[${i}]`)) : [];
     case 'required':

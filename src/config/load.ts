@@ -246,6 +246,10 @@ function gatewayConfig(gateway: z.output<typeof gatewayTable>): GatewayConfig {
       ? {}
       : { newConnectionsPerSecond: gateway.new_connections_per_second }),
     ...(gateway.bandwidth_mbit === undefined ? {} : { bandwidthMbit: gateway.bandwidth_mbit }),
+    web: gateway.web,
+    caddyAdminSocket: gateway.caddy_admin_socket,
+    certificates: gateway.certificates,
+    acmeDnsFile: gateway.acme_dns_file,
     nftTable: gateway.nft_table,
     helperSocket: gateway.helper_socket,
   };

@@ -246,6 +246,22 @@ export const gatewayTable = z
         description: 'How many megabits each machine may send, and may receive, in a second. Default: no limit.',
         examples: [1000],
       }),
+    web: z
+      .enum(['caddy', 'off'])
+      .default('off')
+      .describe(
+        '"caddy": each machine’s web server is reached by name over HTTPS, through Caddy on this host. dc-agent setup gateway switches it on.',
+      ),
+    caddy_admin_socket: absolutePath('Where Caddy’s admin API listens.').default('/run/caddy/admin.sock'),
+    certificates: z
+      .enum(['acme-dns', 'internal'])
+      .default('acme-dns')
+      .describe(
+        '"acme-dns": one certificate for all names, proved by this host’s account on the platform. "internal": signed by Caddy itself, which no browser trusts; for trying things out.',
+      ),
+    acme_dns_file: absolutePath(
+      'The account for certificates, as dc-agent setup gateway wrote it. One for each host: another host with the same dc_id would replace it.',
+    ).default('/etc/dc-agent/acme-dns.json'),
     nft_table: z
       .string()
       .regex(/^[a-z][a-z0-9_]{0,30}$/, { error: 'expected up to 31 lower-case letters, digits and underscores' })

@@ -91,6 +91,10 @@ export interface GatewayConfig {
   readonly metadata: 'deny' | 'allow';
   readonly newConnectionsPerSecond?: number;
   readonly bandwidthMbit?: number;
+  readonly web: 'caddy' | 'off';
+  readonly caddyAdminSocket: string;
+  readonly certificates: 'acme-dns' | 'internal';
+  readonly acmeDnsFile: string;
   readonly nftTable: string;
   readonly helperSocket: string;
 }

@@ -1,0 +1,33 @@
+import { z } from 'zod';
+import type { AcmeDnsCredentials } from './caddy-config.ts';
+import { GatewayError } from './port.ts';
+
+const account = z.object({
+  server_url: z.url({ protocol: /^https?$/ }),
+  username: z.string().min(1),
+  password: z.string().min(1),
+  subdomain: z.string().min(1),
+});
+
+/** Reads the account for certificates. Throws GatewayError, without a piece of the file in its text. */
+export function parseAcmeDns(text: string, file: string): AcmeDnsCredentials {
+  const parsed = account.safeParse(jsonOf(text));
+  if (!parsed.success) {
+    throw new GatewayError('config', `${file} is no acme-dns account; dc-agent setup gateway writes a new one`);
+  }
+  const { server_url: serverUrl, username, password, subdomain } = parsed.data;
+  return { serverUrl, username, password, subdomain };
+}
+
+export function renderAcmeDns({ serverUrl, username, password, subdomain }: AcmeDnsCredentials): string {
+  return `${JSON.stringify({ server_url: serverUrl, username, password, subdomain }, undefined, 2)}\n`;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Its message would quote the file.
+    return undefined;
+  }
+}
