@@ -119,7 +119,7 @@ export type Image = z.infer<typeof image>;
 export const sshKey = z.object({ id, name: z.string(), fingerprint: z.string() });
 export const sshKeyAnswer = z.object({ ssh_key: sshKey });
 
-export const firewall = z.object({ id, name: z.string() });
+export const firewall = z.object({ id, name: z.string(), labels: labels.nullish() });
 export const firewallAnswer = z.object({ firewall });
 
 /** Primary addresses and volumes, as far as they can be left over. */

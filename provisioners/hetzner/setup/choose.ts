@@ -11,12 +11,16 @@ export interface Choice {
   readonly ipv4: HetznerSettings['ipv4'];
   readonly firewall?: string;
   readonly maxServers?: number;
+  readonly suspend?: HetznerSettings['suspend'];
   /** Where the token is kept; never the token itself. */
   readonly token: { readonly file: string } | { readonly credential: string };
 }
 
+/** As the configuration has them. */
+type ChosenSettings = Readonly<Record<string, string | number | string[] | { [key: string]: string }>>;
+
 export type Chosen =
-  | { readonly ok: true; readonly settings: Readonly<Record<string, unknown>> }
+  | { readonly ok: true; readonly settings: ChosenSettings }
   /** Everything that is wrong with it, each with what there is. */
   | { readonly ok: false; readonly problems: readonly string[] };
 
@@ -27,20 +31,20 @@ export function chooseSettings(survey: Survey, choice: Choice): Chosen {
     ...unknown('server type', choice.types, names(survey.types)),
     ...imageProblems(survey, choice),
     ...(choice.offerings.length === 0 ? ['name at least one offering that this target serves'] : []),
-    ...(choice.firewall === undefined ? [] : unknown('firewall', [choice.firewall], survey.firewalls)),
   ];
   if (problems.length > 0) return { ok: false, problems };
   return {
     ok: true,
     settings: {
-      token: choice.token,
-      offerings: choice.offerings,
-      server_types: choice.types,
-      locations: choice.locations,
+      token: { ...choice.token },
+      offerings: [...choice.offerings],
+      server_types: [...choice.types],
+      locations: [...choice.locations],
       image: choice.image,
       ipv4: choice.ipv4,
       ...(choice.firewall === undefined ? {} : { firewall: choice.firewall }),
       ...(choice.maxServers === undefined ? {} : { max_servers: choice.maxServers }),
+      ...(choice.suspend === undefined ? {} : { suspend: choice.suspend }),
     },
   };
 }

@@ -60,7 +60,8 @@ function offer(type: ServerType, location: string, address: string, currency: st
   };
 }
 
-function addressPrice({ primary_ips }: Pricing, location: string): string {
+/** Of one IPv4 address, net a month. Decimal text. */
+export function addressPrice({ primary_ips }: Pricing, location: string): string {
   const prices = primary_ips?.find(({ type }) => type === 'ipv4')?.prices;
   return prices?.find((each) => each.location === location)?.price_monthly.net ?? '0';
 }

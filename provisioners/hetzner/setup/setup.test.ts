@@ -11,6 +11,7 @@ import {
   ensureFirewall,
   offersIn,
   openSetup,
+  removeFirewall,
   type SetupProject,
   surveyProject,
   trialCost,
@@ -112,32 +113,44 @@ describe('a choice', () => {
   });
 
   test('is refused with everything that is wrong, and what there is', async () => {
-    const wrong = { ...choice, locations: ['moon'], types: ['cx11'], image: 'beos', offerings: [], firewall: 'none' };
+    const wrong = { ...choice, locations: ['moon'], types: ['cx11'], image: 'beos', offerings: [] };
     const chosen = chooseSettings(await surveyProject(project), wrong);
     expect(chosen.ok ? [] : chosen.problems.map((problem) => problem.split(':')[0])).toEqual([
       'there is no location moon',
       'there is no server type cx11',
       'there is no image beos',
       'name at least one offering that this target serves',
-      'there is no firewall none',
     ]);
   });
 });
 
 describe('the firewall', () => {
+  const open = { name: 'dc-agent', policy: 'open', setup: 'mine' } as const;
+
   test('is made once, and one that is there is left as it is', async () => {
-    expect(await ensureFirewall(project, 'dc-agent', 'ssh')).toBe('made');
+    expect(await ensureFirewall(project, { ...open, policy: 'ssh' })).toBe('made');
     const [before] = core.project.firewalls.values();
     expect(before?.rules).toHaveLength(2);
-    expect(await ensureFirewall(project, 'dc-agent', 'open')).toBe('found');
+    expect(await ensureFirewall(project, open)).toBe('found');
     expect([...core.project.firewalls.values()]).toHaveLength(1);
     expect([...core.project.firewalls.values()][0]?.rules).toHaveLength(2);
   });
 
   test('is there once although the answer was lost', async () => {
     core.faults.add({ call: 'POST /firewalls', fault: { kind: 'drop-after' } });
-    await expect(ensureFirewall(project, 'dc-agent', 'web')).rejects.toMatchObject({ kind: 'retry' });
-    expect(await ensureFirewall(project, 'dc-agent', 'web')).toBe('found');
+    await expect(ensureFirewall(project, { ...open, policy: 'web' })).rejects.toMatchObject({ kind: 'retry' });
+    expect(await ensureFirewall(project, { ...open, policy: 'web' })).toBe('found');
     expect(core.project.firewalls.size).toBe(1);
+  });
+
+  test('is removed by the set-up that made it, and by no other, and not while a server has it', async () => {
+    await ensureFirewall(project, open);
+    const [made] = core.project.firewalls.values();
+    expect(await removeFirewall(project, { name: 'dc-agent', setup: 'another' })).toBe('not-ours');
+    made?.servers.set(7, 'applied');
+    expect(await removeFirewall(project, open)).toBe('in-use');
+    made?.servers.clear();
+    expect(await removeFirewall(project, open)).toBe('removed');
+    expect(await removeFirewall(project, open)).toBe('absent');
   });
 });

@@ -17,6 +17,7 @@ import { explainCommand } from './explain.ts';
 import { netdCommand } from './netd.ts';
 import { resetPasswordCommand } from './reset-password.ts';
 import { runCommand } from './run.ts';
+import { setupHetznerCommand } from './setup-hetzner.ts';
 import { setupProxmoxCommand } from './setup-proxmox.ts';
 import { setupServiceCommand } from './setup-service.ts';
 import { setupTokenCommand } from './setup-token.ts';
@@ -40,6 +41,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
 export const allCommands: readonly Command[] = [
   setupTokenCommand,
   setupProxmoxCommand,
+  setupHetznerCommand,
   setupServiceCommand,
   configCheckCommand,
   configExplainCommand,

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { newGuest } from '../../../simulators/proxmox/qemu/guests.ts';
 import { EXIT } from '../exit.ts';
-import { person, SetupGround } from '../setup/proxmox/fixtures.ts';
+import { person } from '../setup/person.ts';
+import { SetupGround } from '../setup/proxmox/fixtures.ts';
 
 let ground: SetupGround;
 beforeEach(async () => {

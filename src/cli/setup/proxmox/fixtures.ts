@@ -13,7 +13,6 @@ import { systemRandom } from '../../../ports/random.ts';
 import { EXIT } from '../../exit.ts';
 import { reportFailure } from '../../failure.ts';
 import type { Io } from '../../io.ts';
-import type { Asker } from '../ask.ts';
 import type { SetupHost } from '../host.ts';
 import type { Ended } from '../service/host.ts';
 import { readOptions } from './options.ts';
@@ -216,15 +215,4 @@ export class SetupGround {
       volumes: [...nodes.values()].flatMap(({ volumes }) => [...volumes.keys()]),
     });
   }
-}
-
-/** Somebody at the terminal who answers the questions in this order, and remembers them. */
-export function person(...answers: readonly string[]): Asker & { readonly asked: string[] } {
-  const asked: string[] = [];
-  const next = async (question: string): Promise<string> => {
-    const answer = answers[asked.push(question) - 1];
-    if (answer === undefined) throw new Error(`nobody answers: ${question}`);
-    return answer;
-  };
-  return { asked, text: next, secret: next, confirm: async (question) => (await next(question)) === 'yes' };
 }

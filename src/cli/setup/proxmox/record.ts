@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { type Journal, made } from '../../../../provisioners/proxmox/setup/index.ts';
 import { Failure } from '../../failure.ts';
+import { readRecordFile } from '../record-file.ts';
 import { writeWhole } from '../store.ts';
 
 const contents = z.object({
@@ -39,7 +40,7 @@ export function recordFile(config: string, target: string): string {
 
 /** Throws Failure when there is a record that cannot be read, or that is about another cluster: guessing could remove what is not ours. */
 export async function openRecord(file: string, apiUrl: string | undefined): Promise<SetupRecord> {
-  let present = await readContents(file);
+  let present = await readRecordFile(file, contents, 'docs/proxmox.md');
   if (present !== undefined && apiUrl !== undefined && present.apiUrl !== apiUrl && present.made.length > 0) {
     throw new Failure({
       what: `${file} is about another cluster: ${present.apiUrl}`,
@@ -75,32 +76,4 @@ export async function openRecord(file: string, apiUrl: string | undefined): Prom
       present = undefined;
     },
   };
-}
-
-async function readContents(file: string): Promise<Contents | undefined> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) {
-      return undefined;
-    }
-    throw new Failure({ what: `${file} cannot be read`, next: 'Run the command as root.', cause: error });
-  }
-  const parsed = contents.safeParse(parseJson(text));
-  if (parsed.success) return parsed.data;
-  throw new Failure({
-    what: `${file} is damaged, so what was made before is not known`,
-    next: 'Compare by hand (docs/proxmox.md names everything that is made), move the file away, then run the command again.',
-    cause: parsed.error,
-  });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    // The schema refuses it, with the reason kept.
-    return error;
-  }
 }
