@@ -252,7 +252,7 @@ export const gatewayTable = z
       .describe(
         '"caddy": each machine’s web server is reached by name over HTTPS, through Caddy on this host. dc-agent setup gateway switches it on.',
       ),
-    caddy_admin_socket: absolutePath('Where Caddy’s admin API listens.').default('/run/caddy/admin.sock'),
+    caddy_admin_socket: absolutePath('Where Caddy’s admin API listens.').default('/run/dc-agent-caddy/admin.sock'),
     certificates: z
       .enum(['acme-dns', 'internal'])
       .default('acme-dns')

@@ -72,6 +72,28 @@ describe.skipIf(missing('systemd-analyze'))('the unit (needs systemd-analyze)', 
   });
 });
 
+describe.skipIf(missing('systemd-analyze'))('the unit of the gateway’s Caddy (needs systemd-analyze)', () => {
+  const withCaddy = async (): Promise<string> => {
+    const program = join(directory, 'caddy');
+    await writeFile(program, '#!/bin/sh\n');
+    await chmod(program, 0o755);
+    const unit = join(directory, 'dc-agent-caddy.service');
+    const text = await readFile(join(ROOT, 'systemd/dc-agent-caddy.service'), 'utf8');
+    await writeFile(unit, text.replaceAll('/usr/bin/caddy', program));
+    return unit;
+  };
+
+  test('systemd understands every line', async () => {
+    expect(await run('systemd-analyze', ['verify', await withCaddy()])).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+
+  test('systemd calls its exposure at most 2.5 of 10, since it speaks to the whole internet', async () => {
+    const args = ['security', '--offline=true', '--no-pager', '--threshold=25', await withCaddy()];
+    const { code, stdout } = await run('systemd-analyze', args);
+    expect(code, stdout).toBe(0);
+  });
+});
+
 test('systemd does not restart an agent whose configuration is wrong', async () => {
   expect(await readFile(UNIT, 'utf8')).toMatch(new RegExp(`^RestartPreventExitStatus=${EXIT.config}$`, 'm'));
 });

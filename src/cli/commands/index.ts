@@ -17,6 +17,7 @@ import { explainCommand } from './explain.ts';
 import { netdCommand } from './netd.ts';
 import { resetPasswordCommand } from './reset-password.ts';
 import { runCommand } from './run.ts';
+import { setupGatewayCommand } from './setup-gateway.ts';
 import { setupHetznerCommand } from './setup-hetzner.ts';
 import { setupProxmoxCommand } from './setup-proxmox.ts';
 import { setupServiceCommand } from './setup-service.ts';
@@ -42,6 +43,7 @@ export const allCommands: readonly Command[] = [
   setupTokenCommand,
   setupProxmoxCommand,
   setupHetznerCommand,
+  setupGatewayCommand,
   setupServiceCommand,
   configCheckCommand,
   configExplainCommand,

@@ -1,0 +1,129 @@
+import { readFile } from 'node:fs/promises';
+import { Failure } from '../../failure.ts';
+import { SERVICE_USER, type ServiceHost, UNIT } from '../service/host.ts';
+import { command, digest, type Outcome, readIfThere, remove, type Step, write } from '../service/steps.ts';
+import { withoutGateway } from './config-table.ts';
+import type { GatewayPlan } from './plan.ts';
+import { type GatewayRecord, gatewayPlaces, renderGatewayRecord } from './record.ts';
+
+/** Up to where nothing is told to anybody outside this host. The record is written first, so that a process that dies can be undone. */
+export function prepareSteps(plan: GatewayPlan, host: ServiceHost): Step[] {
+  const places = gatewayPlaces(host.root);
+  return [
+    write({ path: places.record, text: renderGatewayRecord(plan.record), mode: 0o600 }),
+    ...(plan.packages.length === 0 ? [] : [install(plan.packages, host)]),
+    // Debian's package starts a Caddy of its own, with a page that greets.
+    ...(plan.packages.includes('caddy') ? [command(host, 'systemctl', 'disable', '--now', 'caddy.service')] : []),
+    ...plan.files.map(write),
+    command(host, 'sysctl', '--load', places.sysctl),
+    command(host, 'systemctl', 'daemon-reload'),
+  ];
+}
+
+/** From here on it is so. */
+export function finishSteps(plan: GatewayPlan, host: ServiceHost): Step[] {
+  return [
+    write({ path: plan.config, text: plan.configText, mode: 'kept', shows: plan.record.config.added.trim() }),
+    command(host, 'systemctl', 'enable', ...plan.units),
+    command(host, 'systemctl', 'restart', ...plan.units),
+    restartAgent(host),
+  ];
+}
+
+function install(packages: readonly string[], host: ServiceHost): Step {
+  const apt = ['apt-get', '-o', 'DPkg::Lock::Timeout=300', 'install', '-y', '--no-install-recommends', ...packages];
+  return {
+    says: `run ${apt.join(' ')}`,
+    async apply() {
+      const { code, stderr } = await host.run(apt);
+      if (code === 0) return 'changed';
+      throw new Failure({
+        what: `the packages ${packages.join(', ')} could not be installed`,
+        details: stderr
+          .split('\n')
+          .filter((line) => line !== '')
+          .slice(-5),
+        next: 'Install them by hand, then run the command again. On a system without apt, under their names there.',
+        command: `apt-get update && apt-get install ${packages.join(' ')}`,
+      });
+    },
+  };
+}
+
+/** An agent that is not set up as a service yet finds the gateway when it is started. */
+function restartAgent(host: ServiceHost): Step {
+  return {
+    says: `run systemctl try-restart ${UNIT}`,
+    async apply(): Promise<Outcome> {
+      await host.run(['systemctl', 'try-restart', UNIT]);
+      return 'as it was';
+    },
+  };
+}
+
+/** The account, readable by the agent and by nobody else. */
+export function keepAccount(text: string, host: ServiceHost): Step[] {
+  const { acmeDns } = gatewayPlaces(host.root);
+  return [write({ path: acmeDns, text, mode: 0o640 }), command(host, 'chown', `root:${SERVICE_USER}`, acmeDns)];
+}
+
+export interface GatewayUndo {
+  readonly steps: readonly Step[];
+  /** What stays, and why. */
+  readonly kept: readonly string[];
+}
+
+/** Takes back exactly what the record says. Packages and the account for certificates stay. */
+export async function planGatewayUndo(record: GatewayRecord, table: string, host: ServiceHost): Promise<GatewayUndo> {
+  const places = gatewayPlaces(host.root);
+  const kept: string[] = [];
+  const removals: Step[] = [];
+  for (const [path, written] of Object.entries(record.files)) {
+    const present = await readIfThere(path);
+    if (present === undefined) continue;
+    if (digest(present) === written)
+      removals.push(remove(path, /\.d\//.test(path) ? 'and empty folder' : 'keep folder'));
+    else kept.push(`${path} was changed since`);
+  }
+  const units = ['dc-agent-caddy.service', 'dc-agent-netd.service', 'dc-agent-netd.socket'].filter((unit) =>
+    Object.keys(record.files).some((path) => path.endsWith(`/${unit}`)),
+  );
+  const text = await readFile(record.config.file, 'utf8').catch(() => undefined);
+  const without = text === undefined ? undefined : withoutGateway(text, record.config.added);
+  if (without === undefined) kept.push(`[gateway] in ${record.config.file} was changed since: take it out by hand`);
+  if (record.packages.length > 0) kept.push(`packages: ${record.packages.join(', ')}`);
+  if (record.forwarding === 'was-off')
+    kept.push('forwarding stays on until the next boot: other programs may need it by now');
+  return {
+    kept,
+    steps: [
+      ...(without === undefined
+        ? []
+        : [
+            write({
+              path: record.config.file,
+              text: without,
+              mode: 'kept',
+              shows: 'without what was put into [gateway]',
+            }),
+          ]),
+      restartAgent(host),
+      ...(units.length === 0 ? [] : [command(host, 'systemctl', 'disable', '--now', ...units)]),
+      deleteTable(table, host),
+      ...removals,
+      command(host, 'systemctl', 'daemon-reload'),
+      remove(places.record, 'keep folder'),
+    ],
+  };
+}
+
+/** With it go the ports and the walls between tenants. One that is not there is as good as one that is gone. */
+function deleteTable(table: string, host: ServiceHost): Step {
+  return {
+    says: `run nft delete table inet ${table}`,
+    async apply(): Promise<Outcome> {
+      const { code } = await host.run(['nft', 'delete', 'table', 'inet', table]);
+      return code === 0 ? 'changed' : 'as it was';
+    },
+  };
+}
