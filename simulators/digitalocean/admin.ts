@@ -1,5 +1,5 @@
 import type { Cloud, Stock } from './cloud.ts';
-import { addDroplet, switchOff, switchOn } from './droplets.ts';
+import { addDroplet, addressOf, switchOff, switchOn } from './droplets.ts';
 import type { RateLimit } from './rate-limit.ts';
 import type { Droplet } from './state.ts';
 
@@ -55,7 +55,7 @@ export function createAdmin(
       if (!image) throw new Error('there is no image');
       const droplet = addDroplet(cloud, { name, size: 's-1vcpu-1gb', region: 'nyc3', image, tags, ipv6: 'no' });
       droplet.tags = tags;
-      droplet.ipv4 = `198.19.${(droplet.id >> 8) & 255}.${droplet.id & 255}`;
+      droplet.ipv4 = addressOf(cloud, droplet.id);
       switchOn(cloud, droplet);
       cloud.changed();
       return droplet.id;

@@ -88,7 +88,7 @@ export function switchOff(droplet: Droplet): void {
 }
 
 /** 198.18.0.0/15 is set apart for benchmarks and routed nowhere; loopback addresses are real ones of this host. */
-function addressOf(cloud: Cloud, id: number): string {
+export function addressOf(cloud: Cloud, id: number): string {
   const number = (id % 65_000) + 256;
   return `${cloud.options.addresses === 'loopback' ? '127.79' : '198.18'}.${number >> 8}.${number & 255}`;
 }
