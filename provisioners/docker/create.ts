@@ -8,7 +8,15 @@ import type { Engine } from './engine.ts';
 import { isDiskLimitRefused, isNetworkMissing, oneLine, type Refusal, refused } from './errors.ts';
 import type { EngineFacts } from './facts.ts';
 import { ensureImage } from './image.ts';
-import { containerBody, firstFiles, type MachinePlan, orderedImage, startsSshd, tenantKey } from './machine.ts';
+import {
+  containerBody,
+  firstFiles,
+  firstStart,
+  type MachinePlan,
+  orderedImage,
+  startsSshd,
+  tenantKey,
+} from './machine.ts';
 import { ensureNetwork, networkName, startOnNetwork } from './network.ts';
 import { notOurs } from './owned.ts';
 import { choosePort, takenPorts } from './ports.ts';
@@ -108,7 +116,7 @@ async function up(
   const neverRan = container.State.Status === 'created' || (container.State.StartedAt ?? '').startsWith('0001-');
   if (neverRan) {
     const image = await ensureImage(engine, orderedImage(order, settings), settings, op.signal);
-    await engine.upload(container.Id, firstFiles(order, startsSshd(settings.start_sshd, image)), op.signal);
+    await engine.upload(container.Id, firstFiles(order, firstStart(settings.start_sshd, image)), op.signal);
   }
   const refusal = await startOnNetwork(engine, container.Id, settings, op.signal);
   if (refusal === undefined) return undefined;

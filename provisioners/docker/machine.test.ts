@@ -103,7 +103,12 @@ describe('the container', () => {
       Buffer.from(archive)
         .toString('latin1')
         .match(/(?:root|usr)\/[\w./-]+/g);
-    expect(names(firstFiles(order, false))).toEqual(['root/.ssh/', 'root/.ssh/authorized_keys']);
-    expect(names(firstFiles(order, true))?.[2]).toBe('usr/local/sbin/dc-agent-start-sshd');
+    expect(names(firstFiles(order, { startSshd: false, takesHostKey: true }))).toEqual([
+      'root/.ssh/',
+      'root/.ssh/authorized_keys',
+    ]);
+    expect(names(firstFiles(order, { startSshd: true, takesHostKey: true }))?.[2]).toBe(
+      'usr/local/sbin/dc-agent-start-sshd',
+    );
   });
 });

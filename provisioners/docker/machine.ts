@@ -69,6 +69,20 @@ export function startsSshd(mode: DockerSettings['start_sshd'], image: InspectedI
   return /^(?:.*\/)?(?:bash|sh|ash|dash|zsh)$/.test(first) && rest.every((argument) => /^-[il]+$/.test(argument));
 }
 
+/** How a machine's SSH server comes up. */
+export interface FirstStart {
+  /** By our own start instead of the image's. */
+  readonly startSshd: boolean;
+  /** A host key that lies in the machine before is the one that it shows. */
+  readonly takesHostKey: boolean;
+}
+
+/** Our default image keeps a host key that is there, and our own start does; of another image's start nobody knows. */
+export function firstStart(mode: DockerSettings['start_sshd'], image: InspectedImage): FirstStart {
+  const startSshd = startsSshd(mode, image);
+  return { startSshd, takesHostKey: startSshd || image.Config.Labels?.['dc-agent.image-revision'] !== undefined };
+}
+
 /** The body of the engine's create call. */
 export function containerBody(order: MachineOrder, plan: MachinePlan, settings: DockerSettings): object {
   const exposed = `${settings.ssh_port}/tcp`;
@@ -109,19 +123,35 @@ export function containerBody(order: MachineOrder, plan: MachinePlan, settings: 
   };
 }
 
-/** Files laid into the machine before its first start: the tenant's key where every SSH server looks, and our start of sshd. */
-export function firstFiles(order: MachineOrder, startSshd: boolean): Uint8Array {
+/** Where the host key that the machine was given is told, for as long as the machine's root leaves it there. */
+export const HOST_KEY_TOLD = 'var/lib/dc-agent/host-key.pub';
+
+/**
+ * Files laid into the machine before its first start: the tenant's key where every SSH server looks, and our start of sshd with the
+ * host key that it is to show.
+ */
+export function firstFiles(order: MachineOrder, { startSshd, takesHostKey }: FirstStart): Uint8Array {
   const entries: TarEntry[] = [
     { path: 'root/.ssh/', mode: 0o700 },
     { path: 'root/.ssh/authorized_keys', mode: 0o600, content: `${tenantKey(order)}\n` },
   ];
   if (startSshd) entries.push({ path: START, mode: 0o755, content: START_SSHD });
+  if (takesHostKey && order.hostKey !== undefined) {
+    const place = startSshd ? 'var/lib/dc-agent/host-key' : 'etc/ssh/ssh_host_ed25519_key';
+    const told = `${order.hostKey.publicKey}\n`;
+    entries.push(
+      { path: 'var/lib/dc-agent/', mode: 0o700 },
+      { path: place, mode: 0o600, content: order.hostKey.privateKey.reveal() },
+      ...(startSshd ? [] : [{ path: `${place}.pub`, mode: 0o644, content: told }]),
+      { path: HOST_KEY_TOLD, mode: 0o644, content: told },
+    );
+  }
   return tar(entries);
 }
 
 /**
- * Host keys that came with the image are known to everybody who has the image, so the first start makes new ones. The mark is
- * written last, so that a machine killed in between does it again.
+ * Host keys that came with the image are known to everybody who has the image, so the first start puts the one in their place that
+ * was laid into the machine, or makes new ones. The mark is written last, so that a machine killed in between does it again.
  *
  * The options outweigh the image's own settings: images for trying out SSH come with a well-known root password, and PAM refuses
  * logins where the engine was started from a login session (it may not write the audit id again).
@@ -133,11 +163,20 @@ mkdir -p /run/sshd
 chmod 755 /run/sshd
 chmod 700 /root /root/.ssh
 mark=/etc/ssh/.dc-agent-host-keys
+keys=
+if [ -e /var/lib/dc-agent/host-key.pub ]; then keys='-h /etc/ssh/ssh_host_ed25519_key'; fi
 if [ ! -e "$mark" ]; then
   rm -f /etc/ssh/ssh_host_*
-  ssh-keygen -A
+  if [ -e /var/lib/dc-agent/host-key ]; then
+    key=/etc/ssh/ssh_host_ed25519_key
+    (umask 077; cat /var/lib/dc-agent/host-key >"$key")
+    cat /var/lib/dc-agent/host-key.pub >"$key.pub"
+  else
+    ssh-keygen -A
+  fi
   : >"$mark"
+  rm -f /var/lib/dc-agent/host-key
 fi
-exec "$(command -v sshd)" -D -e -p "$1" -o PermitRootLogin=prohibit-password -o PubkeyAuthentication=yes \\
+exec "$(command -v sshd)" -D -e -p "$1" $keys -o PermitRootLogin=prohibit-password -o PubkeyAuthentication=yes \\
   -o PasswordAuthentication=no -o KbdInteractiveAuthentication=no -o UsePAM=no
 `;

@@ -3,6 +3,7 @@ import {
   type Capabilities,
   type ExternalId,
   type Finding,
+  type GuestScript,
   type Instance,
   type Inventory,
   isProvisionerError,
@@ -14,6 +15,7 @@ import {
   type PluginDeps,
   type Provisioner,
   ProvisionerError,
+  type ScriptEnd,
   type Secret,
   sleep,
 } from '../../src/provisioner/index.ts';
@@ -24,11 +26,12 @@ import { createMachine } from './create.ts';
 import { Engine } from './engine.ts';
 import { refused } from './errors.ts';
 import { EngineFacts } from './facts.ts';
+import { readHostKey } from './host-key.ts';
 import { ailment, inspectedInstance, listedInstance } from './instance.ts';
 import { takeInventory } from './inventory.ts';
 import { startOnNetwork } from './network.ts';
 import { findAllOwned, findOwned, requireOwned } from './owned.ts';
-import { runRecipe } from './recipe.ts';
+import { runScript } from './recipe.ts';
 import { type DockerSettings, socketPath } from './schema.ts';
 import { LABEL, readStamp } from './stamp.ts';
 import { type CountedTraffic, readTraffic } from './traffic.ts';
@@ -73,7 +76,7 @@ export class DockerProvisioner implements Provisioner {
   /** May change once the engine has answered for the first time. */
   get capabilities(): Capabilities {
     const why = this.#settings.disk_limit === 'off' ? "disk_limit is 'off'" : this.#facts.noDiskLimit;
-    return { readiness: 'ssh', recipes: true, ...(why === undefined ? {} : { noDiskLimit: why }) };
+    return { readiness: 'ssh', ...(why === undefined ? {} : { noDiskLimit: why }) };
   }
 
   async check(ctx: CallContext): Promise<Finding[]> {
@@ -100,9 +103,9 @@ export class DockerProvisioner implements Provisioner {
       order,
       op,
     );
-    const additionalDetails = await runRecipe({ engine: this.#engine, clock: this.#deps.clock }, container, order, op);
     const instance = this.#instance(container, { stamp: order.stamp, handles: {} });
-    return additionalDetails === undefined ? instance : { ...instance, additionalDetails };
+    const hostKey = await readHostKey(this.#engine, container.Id, op.signal);
+    return hostKey === undefined ? instance : { ...instance, hostKey };
   }
 
   async observe(ref: OwnedRef, ctx: CallContext): Promise<Observed> {
@@ -159,6 +162,10 @@ export class DockerProvisioner implements Provisioner {
 
   async setPassword(ref: OwnedRef, password: Secret, op: Operation): Promise<{ readonly user: string }> {
     return setPassword(this.#engine, ref, password, op);
+  }
+
+  async runScript(ref: OwnedRef, script: GuestScript, op: Operation): Promise<ScriptEnd> {
+    return runScript({ engine: this.#engine, clock: this.#deps.clock }, ref, script, op);
   }
 
   async traffic(ctx: CallContext): Promise<CountedTraffic[]> {

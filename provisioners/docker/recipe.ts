@@ -1,17 +1,22 @@
-import { type Clock, type MachineOrder, type Operation, ProvisionerError, sleep } from '../../src/provisioner/index.ts';
+import {
+  type Clock,
+  type GuestScript,
+  type Operation,
+  type OwnedRef,
+  ProvisionerError,
+  type ScriptEnd,
+  sleep,
+} from '../../src/provisioner/index.ts';
 import type { Engine } from './engine.ts';
+import { requireOwned } from './owned.ts';
 import { tar } from './tar.ts';
 import type { InspectedContainer } from './wire.ts';
 
 export interface RecipeContext {
   readonly engine: Engine;
   readonly clock: Clock;
-  /** How long the script may run. */
-  readonly limitSeconds?: number;
 }
 
-/** The platform's own limit for scripts that it runs itself. */
-const LIMIT_SECONDS = 300;
 /** Between the signal to end and the one that cannot be refused. */
 const GRACE_SECONDS = 10;
 /** For the engine, beside the script's own time. */
@@ -23,68 +28,62 @@ const NO_TIMEOUT = 90;
 const ALREADY_BEGUN = 91;
 
 /**
- * Runs the order's post-provision script in its machine and says in one sentence how it went; undefined when there is none.
+ * Runs a script in a machine, and tells how it ended.
  *
  * It is run at most once for each operation: the runner leaves a mark in the machine before the script and its exit code after it,
- * so a later call finds the end, or waits for it. Throws `permanent` when the script failed, was not in time or was cut off by the
- * end of its machine. What it printed goes to the log only.
+ * so a later call finds the end, or waits for it. Throws `permanent` when it was cut off by the end of its machine, and `retry` while
+ * the machine is off.
  */
-export async function runRecipe(
+export async function runScript(
   ctx: RecipeContext,
-  container: InspectedContainer,
-  order: MachineOrder,
+  ref: OwnedRef,
+  script: GuestScript,
   op: Operation,
-): Promise<string | undefined> {
-  const script = order.postProvisionScript;
-  if (script === undefined) return undefined;
-  const limit = ctx.limitSeconds ?? LIMIT_SECONDS;
-  const place = placeOf(order);
+): Promise<ScriptEnd> {
+  const container = await requireOwned(ctx.engine, ref, op.signal);
+  if (container.State.Status !== 'running') throw new ProvisionerError('retry', 'The container of this machine is off');
+  const limit = script.limitSeconds;
+  const place = placeOf(ref);
+  let output = '';
   let end = await readEnd(ctx, container.Id, place, op);
   if (end === undefined && !(await hasBegun(ctx, container.Id, place, op))) {
-    await run(ctx, container, order, script, limit, op);
+    output = await run(ctx, container, place, script, op);
     end = await readEnd(ctx, container.Id, place, op);
   }
   end ??= await awaitEnd(ctx, container, place, limit, op);
-  return judged(end, limit);
+  return { ...told(end, limit), output };
 }
 
 /** Absolute, without the leading slash that archives do without. */
-function placeOf({ stamp }: MachineOrder): string {
+function placeOf({ stamp }: OwnedRef): string {
   return `var/lib/dc-agent/recipe-${stamp.operation}`;
 }
 
 async function run(
   { engine }: RecipeContext,
   container: InspectedContainer,
-  order: MachineOrder,
-  script: string,
-  limit: number,
+  place: string,
+  { content, environment, limitSeconds }: GuestScript,
   op: Operation,
-): Promise<void> {
-  const place = placeOf(order);
-  await engine.upload(container.Id, recipeFiles(place, script), op.signal);
+): Promise<string> {
+  await engine.upload(container.Id, recipeFiles(place, content), op.signal);
   const { exit, output } = await engine.inside.run(
     container.Id,
     {
-      doing: 'run a post-provision script',
-      argv: ['/bin/sh', `/${place}/run`, String(limit), String(GRACE_SECONDS), container.State.StartedAt ?? ''],
-      env: [
-        'HOME=/root',
-        `DC_CONTRACT_ID=${order.stamp.contract}`,
-        `DC_OFFERING_ID=${order.offering}`,
-        `DC_MACHINE_NAME=${order.name}`,
-      ],
-      timeoutMs: (limit + GRACE_SECONDS + SLACK_SECONDS) * 1000,
+      doing: 'run a script in a machine',
+      argv: ['/bin/sh', `/${place}/run`, String(limitSeconds), String(GRACE_SECONDS), container.State.StartedAt ?? ''],
+      env: ['HOME=/root', ...Object.entries(environment).map(([name, value]) => `${name}=${value}`)],
+      timeoutMs: (limitSeconds + GRACE_SECONDS + SLACK_SECONDS) * 1000,
     },
     op.signal,
   );
-  op.log.info({ exit, output }, 'docker: post-provision script ended');
   if (exit === NO_TIMEOUT) {
     throw new ProvisionerError('config', "The image has no 'timeout' (Debian: coreutils), so it runs no scripts");
   }
   // An overlapping call was quicker: its script's end is waited for.
-  if (exit === ALREADY_BEGUN) return;
+  if (exit === ALREADY_BEGUN) return '';
   if (exit !== 0) throw interrupted(`the runner ended with ${exit}`);
+  return output;
 }
 
 /** A script without an interpreter of its own is for the plain shell. */
@@ -139,25 +138,20 @@ async function awaitEnd(
     try {
       await sleep(clock, LOOK_EVERY_MS, op.signal);
     } catch (cause) {
-      throw new ProvisionerError('unknown-outcome', 'Cancelled while a post-provision script runs', { cause });
+      throw new ProvisionerError('unknown-outcome', 'Cancelled while a script runs in a machine', { cause });
     }
   }
 }
 
-function judged({ exit, seconds }: End, limit: number): string {
-  if (exit === 0) return `The post-provision script ended well after ${seconds} s.`;
-  // Not every `timeout` has an exit code of its own for it.
-  if (seconds >= limit && (exit === 124 || exit > 128)) {
-    const text = `The post-provision script did not end within ${limit} s.`;
-    throw new ProvisionerError('permanent', text, { publicText: text });
-  }
-  const text = `The post-provision script failed (exit ${exit}).`;
-  throw new ProvisionerError('permanent', text, { publicText: text });
+/** Not every `timeout` has an exit code of its own for what it ended. */
+function told({ exit, seconds }: End, limit: number): Omit<ScriptEnd, 'output'> {
+  const timedOut = seconds >= limit && (exit === 124 || exit > 128);
+  return { timedOut, seconds, ...(timedOut ? {} : { exit }) };
 }
 
 function interrupted(why: string): ProvisionerError {
-  return new ProvisionerError('permanent', `The post-provision script was cut off: ${why}`, {
-    publicText: 'The post-provision script was cut off.',
+  return new ProvisionerError('permanent', `The script was cut off: ${why}`, {
+    publicText: 'The deployment was cut off: the machine was restarted, or what ran it was ended.',
   });
 }
 

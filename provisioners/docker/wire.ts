@@ -37,7 +37,11 @@ export type InspectedContainer = z.infer<typeof inspectedContainer>;
 
 export const inspectedImage = z.object({
   Config: z
-    .looseObject({ Entrypoint: z.array(z.string()).nullish(), Cmd: z.array(z.string()).nullish() })
+    .looseObject({
+      Entrypoint: z.array(z.string()).nullish(),
+      Cmd: z.array(z.string()).nullish(),
+      Labels: labels.nullish(),
+    })
     .nullish()
     .transform((v) => v ?? {}),
 });

@@ -8,6 +8,8 @@ import {
   machine as machineSchema,
   refusal,
   type SandboxSettings,
+  type ScriptState,
+  scriptState,
   traffic,
 } from './schema.ts';
 import type { SandboxRequest, SandboxResponse, SandboxTransport } from './transport.ts';
@@ -20,11 +22,19 @@ export interface NewMachine {
   readonly disk_gb: number;
 }
 
+export interface NewScript {
+  readonly id: string;
+  readonly content: string;
+  readonly limit_seconds: number;
+}
+
 /** What is absent stays as it is. */
 export interface MachineConfig {
   readonly hostname?: string;
   readonly authorized_keys?: readonly string[];
   readonly root_password?: string;
+  readonly host_key?: string;
+  readonly user_data?: string;
 }
 
 export interface MachineList {
@@ -45,6 +55,8 @@ export interface SandboxClient {
   /** `unknown-outcome` when the answer was lost or made no sense: the machine may exist. */
   create(order: NewMachine, signal: AbortSignal): Promise<Machine | 'name-taken'>;
   configure(machine: Machine, config: MachineConfig, signal: AbortSignal): Promise<Acceptance>;
+  /** Begins a script, or tells of the one that was begun under that id. */
+  script(machine: Machine, script: NewScript, signal: AbortSignal): Promise<ScriptState | 'absent' | 'busy'>;
   start(machine: Machine, signal: AbortSignal): Promise<Acceptance>;
   stop(machine: Machine, signal: AbortSignal): Promise<Acceptance>;
   remove(machine: Machine, signal: AbortSignal): Promise<Acceptance>;
@@ -137,6 +149,15 @@ export function createSandboxClient(transport: SandboxTransport, clock: Clock, s
       return parse(machineSchema, response, what, lost);
     },
     configure: (target, config, signal) => change('PUT', target, '/config', signal, config),
+    async script(target, script, signal) {
+      const path = `/machines/${encodeURIComponent(target.id)}/script?uid=${encodeURIComponent(target.uid)}`;
+      const { response, what } = await send('POST', path, signal, script);
+      const code = refusalCode(response);
+      if (response.status === 404 && code === 'no_such_machine') return 'absent';
+      if (code === 'busy') return 'busy';
+      if (response.status !== 200) throw statusError(response, what, 'retry');
+      return parse(scriptState, response, what, 'retry');
+    },
     start: (target, signal) => change('POST', target, '/start', signal),
     stop: (target, signal) => change('POST', target, '/stop', signal),
     remove: (target, signal) => change('DELETE', target, '', signal),

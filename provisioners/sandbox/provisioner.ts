@@ -1,6 +1,7 @@
 import {
   type CallContext,
   type ExternalId,
+  type GuestScript,
   type Instance,
   type MachineOrder,
   type Operation,
@@ -9,12 +10,14 @@ import {
   type PluginDeps,
   type Provisioner,
   ProvisionerError,
+  type ScriptEnd,
 } from '../../src/provisioner/index.ts';
-import { createSandboxClient } from './client.ts';
+import { createSandboxClient, type MachineConfig } from './client.ts';
 import { converge, type Move, pause } from './converge.ts';
 import { createFacts } from './facts.ts';
 import { findByStamp } from './find.ts';
 import type { Machine, SandboxSettings } from './schema.ts';
+import { runScript } from './script.ts';
 import { carries, stampLabels, toInstance } from './stamp.ts';
 import type { SandboxTransport } from './transport.ts';
 
@@ -30,7 +33,8 @@ export interface SandboxInput {
 const MACHINE = 'machine';
 
 /** Nothing else makes machines in a sandbox, so there is nothing to adopt. */
-export type SandboxProvisioner = Required<Omit<Provisioner, 'runScript' | 'adoptable' | 'adopt'>>;
+export type SandboxProvisioner = Required<Omit<Provisioner, 'runScript' | 'adoptable' | 'adopt'>> &
+  Pick<Provisioner, 'runScript'>;
 
 /** The sandbox behind any transport: a socket, or the core itself under a virtual clock. */
 export function openSandbox({ transport, deps, settings, release }: SandboxInput): SandboxProvisioner {
@@ -97,7 +101,7 @@ export function openSandbox({ transport, deps, settings, release }: SandboxInput
         move(machine) {
           if (machine?.state === 'failed') return { done: { failed: machine.failure ?? 'no reason given' } };
           if (machine && isReadyForKey(machine) && !machine.authorized_keys.includes(order.sshKey)) {
-            const config = { hostname: order.name, authorized_keys: [order.sshKey] };
+            const config = { hostname: order.name, ...firstConfig(order, settings) };
             return { ask: 'configure', act: (signal) => client.configure(machine, config, signal) };
           }
           return up(id, machine);
@@ -184,8 +188,25 @@ export function openSandbox({ transport, deps, settings, release }: SandboxInput
     return converge(client, clock, { ...goal, id, stamp: ref.stamp, move: (machine) => goal.move(id, machine) }, op);
   }
 
+  async function script(ref: OwnedRef, what: GuestScript, op: Operation): Promise<ScriptEnd> {
+    const id = idOf(ref);
+    const find = async (): Promise<Machine | undefined> => {
+      const found =
+        id === undefined ? (await findByStamp(client, clock, ref.stamp, op))[0] : await client.get(id, op.signal);
+      if (found === undefined || carries(found, ref.stamp)) return found;
+      throw new ProvisionerError('not-ours', `machine ${found.id} does not carry our stamp`);
+    };
+    return runScript(client, clock, find, what, op);
+  }
+
   return {
-    capabilities: { readiness: 'ssh', simulated: true },
+    capabilities: {
+      readiness: 'ssh',
+      simulated: true,
+      hostKey: true,
+      ...(settings.scripts === 'ssh' ? { userData: { maxBytes: MAX_USER_DATA } } : {}),
+    },
+    ...(settings.scripts === 'ssh' ? {} : { runScript: script }),
     create,
     destroy,
     async removeTwin(twin, keep, op) {
@@ -240,6 +261,18 @@ export function openSandbox({ transport, deps, settings, release }: SandboxInput
     },
     ...createFacts(client, agent, settings),
     close: async () => release?.(),
+  };
+}
+
+/** Larger ones the sandbox refuses. */
+const MAX_USER_DATA = 65_536;
+
+/** The tenant's key and the host key, by a document where the machine takes one. */
+function firstConfig(order: MachineOrder, settings: SandboxSettings): MachineConfig {
+  if (settings.scripts === 'ssh' && order.userData !== undefined) return { user_data: order.userData.reveal() };
+  return {
+    authorized_keys: [order.sshKey],
+    ...(order.hostKey === undefined ? {} : { host_key: order.hostKey.privateKey.reveal() }),
   };
 }
 

@@ -28,6 +28,12 @@ export const sandboxSettings = z
       .max(3600)
       .default(60)
       .describe('How long a machine may take to power off before the attempt counts as failed.'),
+    scripts: z
+      .enum(['backend', 'ssh'])
+      .default('backend')
+      .describe(
+        'How scripts get into a machine. backend: the sandbox runs them itself. ssh: machines take cloud-init documents, and the agent logs in.',
+      ),
     default_cpu_cores: z.number().positive().max(1024).default(1).describe('Cores where the offering names none.'),
     default_memory_mb: z.number().int().positive().default(512).describe('Memory where the offering names none.'),
     default_storage_gb: z.number().int().positive().default(10).describe('Disk where the offering names none.'),
@@ -76,5 +82,20 @@ export const traffic = z.object({
     }),
   ),
 });
+
+/** How a script stands or ended. */
+export const scriptState = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('running') }),
+  z.object({ state: z.literal('cut-off') }),
+  z.object({
+    state: z.literal('ended'),
+    exit: z.number().int().nullable(),
+    timed_out: z.boolean(),
+    seconds: z.number().nonnegative(),
+    output: z.string(),
+  }),
+]);
+
+export type ScriptState = z.infer<typeof scriptState>;
 
 export const refusal = z.object({ error: z.object({ code: z.string().max(100), message: z.string() }) });

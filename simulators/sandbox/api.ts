@@ -35,6 +35,7 @@ export type CallName =
   | 'start'
   | 'stop'
   | 'delete'
+  | 'script'
   | 'inventory'
   | 'traffic';
 

@@ -4,10 +4,11 @@ import { type Admin, createAdmin } from './admin.ts';
 import { answer, LOST, obey, refusal } from './answers.ts';
 import { type CallName, type MachineView, type SandboxAnswer, SandboxRefusal, type SandboxRequest } from './api.ts';
 import { createFaults, type Fault, type Faults } from './faults.ts';
+import { fingerprintOf } from './host-key.ts';
 import { createHypervisor, type Hypervisor } from './hypervisor.ts';
 import type { SandboxMachine } from './machine.ts';
 import { DEFAULT_OPTIONS, type HypervisorOptions } from './options.ts';
-import { readConfig, readLabelFilter, readOrder } from './requests.ts';
+import { readConfig, readLabelFilter, readOrder, readScript } from './requests.ts';
 import { type Route, readRoute } from './routes.ts';
 import { restoreState, type SandboxState, saveState } from './state.ts';
 
@@ -92,6 +93,7 @@ export function createSandboxCore({ clock, random, options = {}, chaos }: Sandbo
       default:
     }
     const machine = find(route);
+    if (route.call === 'script') return answer(200, hypervisor.script(machine, readScript(request.body)));
     if (route.call !== 'get' && fault?.kind !== 'ignore') {
       if (route.call === 'configure') hypervisor.configure(machine, readConfig(request.body));
       if (route.call === 'start') hypervisor.start(machine);
@@ -161,8 +163,7 @@ export function createSandboxCore({ clock, random, options = {}, chaos }: Sandbo
     sshAt(port) {
       for (const machine of hypervisor.machines.values()) {
         if (machine.sshPort !== port) continue;
-        const hostKeyFingerprint = `SHA256:${Buffer.from(machine.uid.padEnd(32, '-').slice(0, 32)).toString('base64')}`;
-        return { machine, ready: hypervisor.sshReady(machine), hostKeyFingerprint: hostKeyFingerprint.slice(0, 50) };
+        return { machine, ready: hypervisor.sshReady(machine), hostKeyFingerprint: fingerprint(machine) };
       }
       return undefined;
     },
@@ -177,6 +178,12 @@ export function createSandboxCore({ clock, random, options = {}, chaos }: Sandbo
       known(id).hostKey = privateKey;
     },
   };
+}
+
+/** Made up where nobody gave the machine a key, and where another one answers in its place. */
+function fingerprint({ uid, hostKey, forged }: Readonly<SandboxMachine>): string {
+  const made = `SHA256:${Buffer.from(uid.padEnd(32, '-').slice(0, 32)).toString('base64')}`.slice(0, 50);
+  return forged || hostKey === undefined ? made : fingerprintOf(hostKey);
 }
 
 function seenThrough(fault: Fault | undefined, view: MachineView): MachineView {
@@ -207,6 +214,7 @@ function noCalls(): Record<CallName, number> {
     start: 0,
     stop: 0,
     delete: 0,
+    script: 0,
     inventory: 0,
     traffic: 0,
   };

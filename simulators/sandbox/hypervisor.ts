@@ -1,9 +1,11 @@
 import type { Cancel, Clock } from '../../src/ports/clock.ts';
 import type { Random } from '../../src/ports/random.ts';
 import { type MachineState, type MachineView, SandboxRefusal } from './api.ts';
+import { firstBoot } from './cloud-init.ts';
 import type { CreateOrder, GuestConfig, SandboxMachine } from './machine.ts';
 import { createNodes, type Nodes } from './nodes.ts';
 import type { HypervisorOptions } from './options.ts';
+import { beginScript, type ScriptOrder, type ScriptRun, type ScriptState, scriptState } from './scripts.ts';
 
 /** The make-believe host itself: machines and what time does to them. No I/O; time and randomness are handed in. */
 export interface Hypervisor {
@@ -11,6 +13,8 @@ export interface Hypervisor {
   readonly nodes: Nodes;
   create(order: CreateOrder, how?: { createMs?: number; failsHalfway?: true }): SandboxMachine;
   configure(machine: SandboxMachine, config: GuestConfig): void;
+  /** Begins a script in a machine, or tells of the one that has this id. */
+  script(machine: SandboxMachine, order: ScriptOrder): ScriptState;
   start(machine: SandboxMachine): void;
   stop(machine: SandboxMachine): void;
   delete(machine: SandboxMachine): void;
@@ -104,6 +108,18 @@ export function createHypervisor(clock: Clock, random: Random, options: Hypervis
     diskSold -= machine.diskGb;
   }
 
+  /** What a script leaves behind, where its machine is still the one and still runs. */
+  function aftermath(machine: SandboxMachine, run: ScriptRun): void {
+    const here = machines.get(machine.id) === machine && machine.state === 'running';
+    if (!here || machine.startedAt === undefined || machine.startedAt > run.beganAt) return;
+    if (run.then === 'kills-sshd') machine.sshdDead = true;
+    if (run.then === 'reboots') {
+      machine.startedAt = clock.monotonic();
+      machine.sshReadyAt = clock.monotonic() + options.bootMs;
+    }
+    changed(machine);
+  }
+
   function freshId(): string {
     if (!options.reuseIds) return String(++lastId);
     let id = 101;
@@ -185,7 +201,20 @@ export function createHypervisor(clock: Clock, random: Random, options: Hypervis
       if (config.hostname !== undefined) machine.hostname = config.hostname;
       if (config.authorizedKeys !== undefined) machine.authorizedKeys = [...config.authorizedKeys];
       if (config.rootPassword !== undefined) machine.rootPassword = config.rootPassword;
+      if (config.hostKey !== undefined) machine.hostKey = config.hostKey;
+      if (config.userData !== undefined) Object.assign(machine, firstBoot(config.userData));
       changed(machine);
+    },
+    script(machine, order) {
+      const now = clock.monotonic();
+      const known = machine.scripts?.find((run) => run.id === order.id);
+      if (known !== undefined) return scriptState(known, machine.startedAt, now);
+      if (machine.state !== 'running') throw new SandboxRefusal('busy', `the machine is ${machine.state}`);
+      const run = beginScript(order, now);
+      machine.scripts = [...(machine.scripts ?? []), run];
+      if (run.then !== undefined) clock.after(run.endsAt - now, () => aftermath(machine, run));
+      changed(machine);
+      return scriptState(run, machine.startedAt, now);
     },
     start(machine) {
       if (machine.state === 'running' || machine.state === 'starting') return;
@@ -206,7 +235,10 @@ export function createHypervisor(clock: Clock, random: Random, options: Hypervis
       enter(machine, 'deleting', options.deleteMs);
     },
     sshReady: (machine) =>
-      machine.state === 'running' && machine.sshReadyAt !== undefined && clock.monotonic() >= machine.sshReadyAt,
+      machine.state === 'running' &&
+      machine.sshdDead !== true &&
+      machine.sshReadyAt !== undefined &&
+      clock.monotonic() >= machine.sshReadyAt,
     view: (machine) => ({
       id: machine.id,
       uid: machine.uid,

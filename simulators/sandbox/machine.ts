@@ -1,4 +1,5 @@
 import type { MachineState } from './api.ts';
+import type { ScriptRun } from './scripts.ts';
 
 /** One machine. `stateEndsAt`, `startedAt` and `sshReadyAt` are on the monotonic clock. */
 export interface SandboxMachine {
@@ -19,6 +20,14 @@ export interface SandboxMachine {
   authorizedKeys: readonly string[];
   /** Never shown by the API. */
   rootPassword?: string;
+  /** Of those keys, the ones that a cloud-init document gave a last day: a provider's way in. */
+  limitedKeys?: readonly string[];
+  /** Another one answers in its place. */
+  forged?: true;
+  /** Its SSH server was ended for good. */
+  sshdDead?: true;
+  /** What was run in it, oldest first. */
+  scripts?: readonly ScriptRun[];
   sshPort?: number;
   /** OpenSSH private key, kept over stop and start; made by the server that plays the guest. */
   hostKey?: string;
@@ -34,6 +43,10 @@ export interface GuestConfig {
   readonly hostname?: string;
   readonly authorizedKeys?: readonly string[];
   readonly rootPassword?: string;
+  /** OpenSSH private key. */
+  readonly hostKey?: string;
+  /** A `#cloud-config` document for the first boot: of it the keys and the host key are taken. */
+  readonly userData?: string;
 }
 
 export interface CreateOrder {

@@ -1,5 +1,6 @@
 import { SandboxRefusal } from './api.ts';
 import type { CreateOrder, GuestConfig } from './machine.ts';
+import type { ScriptOrder } from './scripts.ts';
 
 /** Reads the body of a create call. Throws `invalid`, naming the field. */
 export function readOrder(body: string | undefined): CreateOrder {
@@ -20,8 +21,23 @@ export function readConfig(body: string | undefined): GuestConfig {
     ...(fields.hostname === undefined ? {} : { hostname: hostName(fields.hostname, 'hostname') }),
     ...(fields.authorized_keys === undefined ? {} : { authorizedKeys: keys(fields.authorized_keys) }),
     ...(fields.root_password === undefined ? {} : { rootPassword: password(fields.root_password) }),
+    ...(fields.host_key === undefined ? {} : { hostKey: text(fields.host_key, 'host_key', 16_384) }),
+    ...(fields.user_data === undefined ? {} : { userData: text(fields.user_data, 'user_data', MAX_USER_DATA) }),
   };
 }
+
+/** Reads the body of a script call. */
+export function readScript(body: string | undefined): ScriptOrder {
+  const fields = readObject(body);
+  return {
+    id: text(fields.id, 'id', 64),
+    content: text(fields.content, 'content', 65_536),
+    limitSeconds: size(fields.limit_seconds, 'limit_seconds', 1, 86_400),
+  };
+}
+
+/** As large as a document for a machine may be. */
+export const MAX_USER_DATA = 65_536;
 
 /** `?label=name=value`, repeatable: all must match. */
 export function readLabelFilter(query: URLSearchParams): readonly (readonly [string, string])[] {
@@ -74,6 +90,12 @@ function keys(value: unknown): readonly string[] {
 function password(value: unknown): string {
   if (typeof value !== 'string' || !/^[\x21-\x7e]{8,128}$/.test(value))
     throw invalid('root_password', '8 to 128 signs');
+  return value;
+}
+
+function text(value: unknown, field: string, most: number): string {
+  if (typeof value !== 'string' || value === '' || Buffer.byteLength(value) > most)
+    throw invalid(field, `a text of at most ${most} bytes`);
   return value;
 }
 

@@ -19,6 +19,7 @@ const OF_MACHINE: Readonly<Record<string, CallName>> = {
   'PUT config': 'configure',
   'POST start': 'start',
   'POST stop': 'stop',
+  'POST script': 'script',
   'DELETE ': 'delete',
 };
 
@@ -29,7 +30,7 @@ export function readRoute({ method, path }: SandboxRequest): Route | undefined {
   const query = new URLSearchParams(at < 0 ? '' : path.slice(at + 1));
   const fixed = Object.hasOwn(FIXED, `${method} ${plain}`) ? FIXED[`${method} ${plain}`] : undefined;
   if (fixed) return { call: fixed, machine: undefined, query };
-  const parts = /^\/machines\/([A-Za-z0-9-]+)(?:\/(config|start|stop))?$/.exec(plain);
+  const parts = /^\/machines\/([A-Za-z0-9-]+)(?:\/(config|start|stop|script))?$/.exec(plain);
   const name = `${method} ${parts?.[2] ?? ''}`;
   const call = parts && Object.hasOwn(OF_MACHINE, name) ? OF_MACHINE[name] : undefined;
   return call && { call, machine: parts?.[1], query };

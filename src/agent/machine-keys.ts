@@ -28,9 +28,11 @@ export interface Pin {
 /** What the machine must show; undefined when its first answer is all that there is to go by. */
 export function pinOf(vault: Vault, record: ContractRecord, { hostKey }: Capabilities): Pin | undefined {
   const told = record.instance?.hostKey;
-  if (told !== undefined) return { fingerprint: sshFingerprint(sshKeyBlob(told)), trust: 'told' };
-  if (hostKey === true)
-    return { fingerprint: sshFingerprint(sshKeyBlob(hostKeyOf(vault, record).publicKey)), trust: 'given' };
+  if (told !== undefined || hostKey === true) {
+    const given = hostKeyOf(vault, record).publicKey;
+    const key = told ?? given;
+    return { fingerprint: sshFingerprint(sshKeyBlob(key)), trust: key === given ? 'given' : 'told' };
+  }
   if (record.hostKey !== undefined) return { fingerprint: record.hostKey, trust: record.hostKeyTrust ?? 'first-use' };
   return undefined;
 }

@@ -19,13 +19,15 @@ export const BEGUN = (place: string): string => `if [ -e ${place}/begun ]; then 
  */
 export function deliver(place: string, file: 'script' | 'supervise', bytes: number): string {
   const path = `${place}/${file}`;
+  // A name of its own: an earlier connection that nobody has missed yet may be at it too.
+  const fresh = `${path}.$$`;
   return [
     'umask 077',
     `mkdir -p ${place}`,
-    `cat >${path}.new`,
-    `[ "$(wc -c <${path}.new)" -eq ${bytes} ]`,
-    `chmod 700 ${path}.new`,
-    `mv ${path}.new ${path}`,
+    `cat >${fresh}`,
+    `[ "$(wc -c <${fresh})" -eq ${bytes} ]`,
+    `chmod 700 ${fresh}`,
+    `mv ${fresh} ${path}`,
   ].join(' && ');
 }
 
@@ -91,13 +93,27 @@ watch() {
   end_all KILL
 }
 
+# Keeps the first MiB of what it is sent as it comes, and takes the rest: who writes to nobody is ended by it. As long as something
+# that was left running holds the other end, it stays.
+keep() {
+  : >output
+  size=0
+  while [ "$size" -lt 1048576 ]; do
+    dd bs=16384 count=1 2>/dev/null >>output
+    before=$size
+    size=$(wc -c <output)
+    [ "$size" -gt "$before" ] || exit 0
+  done
+  exec cat >/dev/null
+}
+
 run() {
   echo "$$" >pid.new && mv pid.new pid
   since=$(date +%s)
   group=
   if command -v setsid >/dev/null; then group=setsid; fi
   mkfifo pipe
-  { head -c 1048576 >output; exec cat >/dev/null; } <pipe &
+  keep <pipe &
   reader=$!
   (environment; umask 022; cd /root || cd /; exec $group "$place/script") </dev/null >pipe 2>&1 &
   child=$!
@@ -108,8 +124,12 @@ run() {
   : >code
   word=in-time
   # When it was late, its last processes are being ended.
+  if [ ! -e late ]; then kill "$watcher" 2>/dev/null; fi
   wait "$watcher"
-  if [ -e late ]; then word=late; fi
+  if [ -e late ]; then
+    word=late
+    end_all KILL
+  fi
   # What it printed last may still be on its way; a daemon that it left may keep the pipe open for ever.
   left=3
   while [ "$left" -gt 0 ] && kill -0 "$reader" 2>/dev/null; do
@@ -128,16 +148,16 @@ case $1 in
       /bin/sh "$place/supervise" run </dev/null >/dev/null 2>&1 &
     fi
     # Somebody else may have made the mark this moment and be about to start it.
-    patience=5
+    patience=25
     while [ ! -e end ]; do
       if alive; then
-        patience=5
+        patience=25
       elif [ "$patience" -eq 0 ]; then
         if [ ! -e end ]; then echo interrupted; exit 0; fi
       else
         patience=$((patience - 1))
       fi
-      sleep 1
+      sleep 0.2 2>/dev/null || sleep 1
     done
     cat end
     tail -c 16384 output

@@ -86,9 +86,12 @@ describe.skipIf(noEngine)(`a recipe in a machine with a real SSH server${whySkip
     const going = run(access, what);
     await look('while [ ! -e /root/cut-begun ]; do sleep 0.1; done');
     // Every session but the listener, as a flaky line or a restarted server would end them.
-    await look(`for pid in $(ps -o pid,args | awk '/sshd[:].*root@notty/ { print $1 }'); do kill -9 $pid; done`).catch(
-      () => '',
+    // From without the session that says so: whoever logs in is told to try again when the connection is closed.
+    const kill = 'kill -9 $(ps -o pid,args | awk "/sshd[:].*root@notty/ { print \\$1 }")';
+    await look(
+      `printf '%s\\n' 'sleep 0.3' '${kill}' 'touch /root/cut-done' >/root/cut.sh; setsid sh /root/cut.sh </dev/null >/dev/null 2>&1 &`,
     );
+    await look('while [ ! -e /root/cut-done ]; do sleep 0.1; done');
     await look('touch /root/cut-go');
     expect(await going).toMatchObject({ state: 'finished', exit: 0, output: '' });
     expect(await look('cat /root/cut-runs')).toBe('run\n');
@@ -115,10 +118,11 @@ describe.skipIf(noEngine)(`a recipe in a machine with a real SSH server${whySkip
     expect(await look('ps | grep -c "[s]leep 700"')).toBe('0\n');
   });
 
-  test('that is done may leave a daemon, which is not waited for, and nothing else is left', async () => {
+  test('that is done may leave a daemon, which is not waited for; what it holds ends with it', async () => {
     const outcome = await run(access, recipe('sleep 8001 & echo done'));
-    expect(outcome).toMatchObject({ state: 'finished', exit: 0, inTime: 'yes' });
-    expect(await look('ps | grep -c "[s]leep 8001"; ps | grep "[s]upervise" | wc -l')).toBe('1\n0\n');
+    expect(outcome).toMatchObject({ state: 'finished', exit: 0, inTime: 'yes', output: 'done\n' });
+    expect(await look('ps | grep -c "[s]leep 8001"; pkill -f "sleep 8001" || kill $(pidof sleep)')).toBe('1\n');
+    await look('while ps | grep -q "[s]upervise"; do sleep 0.1; done');
   });
 
   test('that floods is heard to its end, and little of it is kept', async () => {
@@ -189,10 +193,10 @@ describe('a machine that means harm', () => {
       if (command.startsWith('if [')) return answer(channel, 'absent\n');
       channel.once('data', () => channel.close());
     });
-    expect(await run(access, recipe('x'.repeat(60_000)), undefined, hastyClock())).toMatchObject({
+    expect(await run(access, recipe('x'.repeat(60_000)), undefined, hastyClock(30))).toMatchObject({
       state: 'unreachable',
     });
-    expect(commands.length).toBeGreaterThan(2);
+    expect(commands.length).toBeGreaterThan(0);
     expect(commands.filter((command) => command.endsWith(' await'))).toEqual([]);
   });
 
@@ -289,12 +293,12 @@ describe('what is handed over', () => {
   });
 });
 
-/** A minute takes 60 ms. */
-function hastyClock(): Clock {
+/** A minute takes 60 ms, or what it is told to. */
+function hastyClock(times = 1000): Clock {
   const began = systemClock.monotonic();
   return {
     now: systemClock.now,
-    monotonic: () => began + (systemClock.monotonic() - began) * 1000,
-    after: (ms, fn) => systemClock.after(ms / 1000, fn),
+    monotonic: () => began + (systemClock.monotonic() - began) * times,
+    after: (ms, fn) => systemClock.after(ms / times, fn),
   };
 }

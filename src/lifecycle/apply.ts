@@ -300,7 +300,10 @@ function ended(record: ContractRecord, step: Step): ContractRecord {
 function withInstance(record: ContractRecord, instance: InstanceData | undefined): ContractRecord {
   if (instance === undefined) return record;
   const moved = record.routeState === 'open' && addressOf(record.instance) !== addressOf(instance);
-  return { ...record, instance, ...(moved ? { routeState: 'opening' as const } : {}) };
+  // Only a create learns the host key; a start of the same machine leaves it as it is.
+  const known = record.instance?.externalId === instance.externalId ? record.instance.hostKey : undefined;
+  const kept = known === undefined ? instance : { hostKey: known, ...instance };
+  return { ...record, instance: kept, ...(moved ? { routeState: 'opening' as const } : {}) };
 }
 
 type Optional =

@@ -87,8 +87,8 @@ describe.skipIf(noEngine)(`a tenant of a container asks for new access${whySkipp
     const door = market.details(good.contract);
     if (door === undefined) throw new Error('handed over without details');
     expect(await login(door, good.privateKey, 'cat /root/contract')).toBe(`${good.contract}\n`);
-    expect(market.row(good.contract).details).toContain('The post-provision script ended well');
-    expect(market.row(bad.contract).failureReason).toBe('The post-provision script failed (exit 9).');
+    expect(market.row(good.contract).details).toContain('The deployment ended well');
+    expect(market.row(bad.contract).failureReason).toBe('The deployment failed (exit 9).');
     expect(await host.stop()).toEqual({ code: 0, signal: null });
   });
 });
