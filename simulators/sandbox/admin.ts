@@ -13,6 +13,8 @@ export interface Admin {
   /** The machine is gone, at once. */
   lose(id: string): void;
   /** The machine goes off by itself. */
+  /** From now on another one answers in a machine's place. */
+  forge(id: string): void;
   powerOff(id: string): void;
   /** The machine is gone and a stranger's now has its id. */
   giveIdToStranger(id: string, labels?: Record<string, string>): void;
@@ -74,6 +76,9 @@ export function createAdmin(hypervisor: Hypervisor, clock: Clock, random: Random
       return machine.id;
     },
     lose: (id) => hypervisor.vanish(known(id)),
+    forge(id) {
+      known(id).forged = true;
+    },
     powerOff: (id) => hypervisor.powerOff(known(id)),
     giveIdToStranger(id, labels = {}) {
       known(id);

@@ -10,6 +10,7 @@ import type { SandboxMachine } from './machine.ts';
 import { DEFAULT_OPTIONS, type HypervisorOptions } from './options.ts';
 import { readConfig, readLabelFilter, readOrder, readScript } from './requests.ts';
 import { type Route, readRoute } from './routes.ts';
+import type { ScriptOrder, ScriptState } from './scripts.ts';
 import { restoreState, type SandboxState, saveState } from './state.ts';
 
 export interface SandboxCoreInput {
@@ -45,6 +46,12 @@ export interface SandboxCore {
   leavePortsToServer(): void;
   setSshPort(id: string, port: number): void;
   setHostKey(id: string, privateKey: string): void;
+
+  /** What happens inside a machine, by whoever is logged in there. */
+  readonly inside: {
+    script(id: string, order: ScriptOrder): ScriptState;
+    dropKey(id: string, key: string): void;
+  };
 }
 
 export interface SshAnswer {
@@ -174,6 +181,13 @@ export function createSandboxCore({ clock, random, options = {}, chaos }: Sandbo
     close: () => hypervisor.close(),
     leavePortsToServer: () => hypervisor.leavePortsToServer(),
     setSshPort: (id, port) => hypervisor.setSshPort(known(id), port),
+    inside: {
+      script: (id, order) => hypervisor.script(known(id), order),
+      dropKey(id, key) {
+        const machine = known(id);
+        hypervisor.configure(machine, { authorizedKeys: machine.authorizedKeys.filter((one) => one !== key) });
+      },
+    },
     setHostKey(id, privateKey) {
       known(id).hostKey = privateKey;
     },

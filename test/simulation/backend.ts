@@ -1,3 +1,4 @@
+import type { ScriptOrder, ScriptRun, ScriptState } from '../../simulators/sandbox/scripts.ts';
 import type { AgentId } from '../../src/ports/ids.ts';
 import type { PluginDeps, Provisioner } from '../../src/provisioner/index.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -15,6 +16,11 @@ export interface SeenMachine {
   readonly keys: readonly string[];
   /** Whether this, or none, is the login user's password. */
   hasPassword(password: string | undefined): boolean;
+  /** Of its keys, those that a document gave a last day: an agent's way in. */
+  readonly limitedKeys?: readonly string[];
+  /** What was run in it, oldest first. */
+  readonly scripts?: readonly ScriptRun[];
+  readonly forged?: true;
 }
 
 /** What answers at a door. */
@@ -57,6 +63,13 @@ export interface Backend {
   /** Arms a trouble for calls of whatever client. */
   addTrouble(call: BackendCall, trouble: BackendTrouble, skip: number, times: number): void;
   clearTroubles(): void;
+  /** What somebody who is logged in can do in the machine behind a door; absent where machines are not played that far. */
+  readonly guest?: {
+    script(host: string, port: number, order: ScriptOrder): ScriptState | undefined;
+    dropKey(host: string, port: number, key: string): void;
+  };
+  /** From now on another one answers in a machine's place. */
+  forge?(id: string): void;
   setReachable(reachable: boolean): void;
   /** The power of the host is gone: every machine is off, whoever's it is, and nobody answers until `nodeUp`. */
   nodeDown(): void;

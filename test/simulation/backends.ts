@@ -3,7 +3,7 @@ import type { Backend, BackendOptions } from './backend.ts';
 import { behindHost } from './behind-host.ts';
 import { hetznerBackend } from './hetzner-backend.ts';
 import { proxmoxBackend } from './proxmox-backend.ts';
-import { sandboxBackend } from './sandbox-backend.ts';
+import { sandboxBackend, sandboxBySsh } from './sandbox-backend.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 type MakeBackend = (clock: Clock, random: SeededRandom, options: BackendOptions) => Backend;
@@ -12,6 +12,7 @@ type MakeBackend = (clock: Clock, random: SeededRandom, options: BackendOptions)
 export const BACKENDS = {
   sandbox: sandboxBackend,
   gateway: behindHost(sandboxBackend),
+  'sandbox-ssh': sandboxBySsh,
   'proxmox-8.4': proxmoxBackend('8.4'),
   'proxmox-9.1': proxmoxBackend('9.1'),
   hetzner: hetznerBackend('poweroff'),

@@ -235,4 +235,36 @@ export const MUTANTS = [
     find: 'interval: () => (answer === undefined ? 5_000 : interval),',
     replace: 'interval: () => (answer === undefined ? 1_500_000 : interval),',
   },
+  {
+    name: 'runs a script anew with each attempt',
+    file: 'provisioners/sandbox/script.ts',
+    find: '{ id: op.id, content',
+    replace: '{ id: `${op.id}-${op.attempt}`, content',
+  },
+  {
+    name: 'leaves our key in the machine',
+    backend: 'sandbox-ssh',
+    file: 'src/lifecycle/recipe.ts',
+    find: "return plan.by === 'ssh' && record.withdrawn !== true ? 'withdraw' : undefined;",
+    replace: 'return undefined;',
+  },
+  {
+    name: 'hands over whoever answers',
+    file: 'src/agent/steps.ts',
+    find: '...(pin === undefined ? {} : { expectHostKey: pin.fingerprint }),',
+    replace: '',
+  },
+  {
+    name: 'hands over what was not deployed',
+    file: 'src/lifecycle/recipe.ts',
+    find: 'return record.recipe?.ok === false && ',
+    replace: 'return false && ',
+  },
+  {
+    name: 'forgets the recipe',
+    backend: 'sandbox-ssh',
+    file: 'src/lifecycle/recipe.ts',
+    find: "if (record.recipe === undefined) return 'recipe';",
+    replace: '',
+  },
 ];

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { cheapSignature } from '../../simulators/platform/verify.ts';
 import { Agent, type AgentDeps, type AgentSettings, type TargetDeps } from '../../src/agent/index.ts';
-import type { Guest, SshProbe } from '../../src/guest/index.ts';
+import type { Guest, SshProbe, SshTarget } from '../../src/guest/index.ts';
 import { type Answer, UptimeLog } from '../../src/health/index.ts';
 import { type Ledger, openLedger } from '../../src/ledger/index.ts';
 import { createBudget } from '../../src/platform/budget.ts';
@@ -12,6 +12,7 @@ import type { Disk } from '../../src/ports/disk.ts';
 import type { AgentId, TargetName } from '../../src/ports/ids.ts';
 import type { Log } from '../../src/ports/log.ts';
 import type { Backend, Client, Gate } from './backend.ts';
+import { simulatedGuest } from './guest.ts';
 import type { ModelDisk } from './model-disk.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -27,7 +28,7 @@ export interface ProcessOptions {
   readonly client: Pick<Client, 'latencyMs' | 'onFault' | 'onCreate'>;
   /** How this host makes routes, on calls that die with the process. */
   readonly gateway?: (gate: Gate, clock: Clock) => NonNullable<AgentDeps['gateway']>;
-  readonly probe: (host: string, port: number, key: string) => SshProbe;
+  readonly probe: (target: SshTarget) => SshProbe;
   readonly knock: (host: string, port: number) => Answer;
   readonly settings: AgentSettings;
   readonly log: Log;
@@ -161,14 +162,10 @@ export class AgentProcess {
   }
 
   #guest(): Guest {
-    const probe = this.#gate(async (target: { host: string; port: number; sshKey: string }) =>
-      this.#options.probe(target.host, target.port, target.sshKey),
-    );
-    const nobody = { state: 'unreachable', why: 'nobody listens' } as const;
+    const probe = this.#gate(async (target: SshTarget) => this.#options.probe(target));
     return {
       probeSsh: (target) => probe(target),
-      runRecipe: async () => nobody,
-      withdrawKey: async () => ({ ...nobody, state: 'not-yet' }),
+      ...simulatedGuest(this.#options.backend, this.#clock(), (call) => this.#gate(call)),
     };
   }
 

@@ -3,6 +3,7 @@ import type { Contract } from '../../simulators/platform/state.ts';
 import { verify } from '../../src/health/index.ts';
 import type { SeenMachine } from './backend.ts';
 import { cheapAttest } from './process.ts';
+import type { StoryRecipe } from './recipes.ts';
 import { uptimeTexts } from './uptime-texts.ts';
 import { callOf, dcIdOf, type Host, type World } from './world.ts';
 
@@ -25,6 +26,8 @@ export interface Excuses {
   readonly lost: Set<string>;
   /** The platform lied about it, and the agent could not know. */
   readonly sacrificed: Set<string>;
+  /** What is deployed in its machine. */
+  readonly recipes: Map<string, StoryRecipe>;
   /** Its order can never be met. */
   readonly hopeless: Set<string>;
   readonly foreign: Set<string>;
@@ -46,6 +49,7 @@ export class Rules {
   readonly excuses: Excuses = {
     lost: new Set(),
     sacrificed: new Set(),
+    recipes: new Map(),
     hopeless: new Set(),
     foreign: new Set(),
     ambiguous: new Set(),
@@ -157,6 +161,8 @@ export class Rules {
 
   #onMachine(machine: SeenMachine): void {
     this.#checkRoutes();
+    if ((machine.scripts?.length ?? 0) > 1)
+      this.blame('a script is run once', `${machine.scripts?.length} runs in machine ${machine.id}`);
     if (this.#world.intervening) return;
     const owner = this.#world.hosts.find((host) => host.agentKey === machine.agent);
     const contract = machine.contract ?? '';
@@ -237,7 +243,9 @@ export class Rules {
     const report: { status?: string; instanceDetails?: string } = JSON.parse(body);
     if (report.status === 'provisioning_failed' && row.status === 'provisioningfailed') {
       const age = this.#world.time.now() - row.createdAt;
-      const excused = this.excuses.hopeless.has(contract) || age >= 50 * 60_000;
+      // A script that the story's own power cut ended has failed, and nobody can know how far it came.
+      const cutOff = this.excuses.recipes.has(contract) && this.excuses.poweredOff.has(contract);
+      const excused = this.excuses.hopeless.has(contract) || cutOff || age >= 50 * 60_000;
       if (!excused)
         this.blame(
           'only final errors are reported as failed',
@@ -255,9 +263,26 @@ export class Rules {
     const excused = this.excuses.lost.has(contract) || this.#isNews(contract);
     if (!right && !excused)
       this.blame('what is handed over exists', `${short(contract)} was reported without its machine`);
+    if (right) this.#onHandOver(contract, machine);
     const answers = this.#world.isAnswering(machine) && machine?.keys.includes(keyOf(row)) === true;
     if (right && !answers && !excused && !this.excuses.poweredOff.has(contract))
       this.blame('what is handed over works', `${short(contract)} was reported before a login works`);
+  }
+
+  /** What nobody may find in a machine that was just handed over. */
+  #onHandOver(contract: string, machine: SeenMachine): void {
+    const { limitedKeys = [], scripts = [], keys, forged } = machine;
+    if (limitedKeys.some((key) => keys.includes(key)))
+      this.blame('no key of ours stays', `${short(contract)} was reported with the agent's key in its machine`);
+    if (forged === true)
+      this.blame('who answers is known', `${short(contract)} was reported while another one answers`);
+    const recipe = this.excuses.recipes.get(contract);
+    if (recipe === undefined || this.excuses.lost.has(contract)) return;
+    const [run] = scripts;
+    if (run === undefined || run.endsAt > this.#world.time.monotonic())
+      this.blame('what is sold is deployed', `${short(contract)} was reported before its script had ended`);
+    if (recipe.hopeless && !this.excuses.poweredOff.has(contract))
+      this.blame('a deployment that failed is not handed over', `${short(contract)} was reported all the same`);
   }
 
   /** Why the world is not at rest yet; empty when it is. */

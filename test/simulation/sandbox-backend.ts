@@ -10,7 +10,18 @@ import type { SeededRandom } from './seeded-random.ts';
 import { backendTrouble } from './story.ts';
 
 /** The sandbox as the stories' backend. */
-export function sandboxBackend(clock: Clock, random: SeededRandom, options: BackendOptions): Backend {
+export const sandboxBackend = sandbox('backend');
+
+/** The same where scripts get into machines by SSH only, with a key of the agent's that has to go again. */
+export const sandboxBySsh = sandbox('ssh');
+
+type Make = (clock: Clock, random: SeededRandom, options: BackendOptions) => Backend;
+
+function sandbox(scripts: 'backend' | 'ssh'): Make {
+  return (clock, random, options) => makeSandbox(clock, random, options, scripts);
+}
+
+function makeSandbox(clock: Clock, random: SeededRandom, options: BackendOptions, scripts: 'backend' | 'ssh'): Backend {
   const { createMs, bootMs, maxMachines, reuseIds, storm } = options;
   const core = createSandboxCore({
     clock,
@@ -24,7 +35,7 @@ export function sandboxBackend(clock: Clock, random: SeededRandom, options: Back
       openSandbox({
         transport: client.gate(transportOf(core, clock, client)),
         deps: client.deps,
-        settings: sandboxSettings.parse({ socket_path: '/simulated' }),
+        settings: sandboxSettings.parse({ socket_path: '/simulated', scripts }),
       }),
     machines: () => [...core.machines.values()].map(seen),
     answersAt(_host, port) {
@@ -35,6 +46,17 @@ export function sandboxBackend(clock: Clock, random: SeededRandom, options: Back
     onChange: (listener) => void core.onChange((machine) => listener(seen(machine))),
     addTrouble: (call, fault, skip, times) => void core.faults.add({ call, fault, skip, times }),
     clearTroubles: () => core.faults.clear(),
+    guest: {
+      script(_host, port, order) {
+        const at = core.sshAt(port);
+        return at === undefined ? undefined : core.inside.script(at.machine.id, order);
+      },
+      dropKey(_host, port, key) {
+        const at = core.sshAt(port);
+        if (at !== undefined) core.inside.dropKey(at.machine.id, key);
+      },
+    },
+    forge: (id) => core.admin.forge(id),
     setReachable: (reachable) => core.admin.setReachable(reachable),
     nodeDown() {
       core.admin.setReachable(false);
@@ -57,6 +79,9 @@ function seen(machine: Readonly<SandboxMachine>): SeenMachine {
     state: machine.state,
     door: machine.sshPort === undefined ? undefined : `127.0.0.1:${machine.sshPort}`,
     keys: machine.authorizedKeys,
+    ...(machine.limitedKeys === undefined ? {} : { limitedKeys: machine.limitedKeys }),
+    ...(machine.scripts === undefined ? {} : { scripts: machine.scripts }),
+    ...(machine.forged === undefined ? {} : { forged: machine.forged }),
     hasPassword: (password) => machine.rootPassword === password,
   };
 }

@@ -2,6 +2,7 @@ import type { Contract } from '../../simulators/platform/state.ts';
 import { defaultPolicy } from '../../src/lifecycle/index.ts';
 import { type Log, silentLog } from '../../src/ports/log.ts';
 import { BACKENDS, type BackendName } from './backends.ts';
+import { recipeFor, type StoryRecipe } from './recipes.ts';
 import { Rules, short, type Violation } from './rules.ts';
 import type { Action, Story } from './story.ts';
 import { type Host, SSH_KEY, sshKey, World } from './world.ts';
@@ -246,11 +247,30 @@ class Performance {
   #rent({ name, hours, what }: Extract<Action, { kind: 'rent' }>): void {
     const sshKey = what === 'bad-key' ? 'ssh-ed25519 AAAA' : SSH_KEY;
     const offering = what === 'foreign-type' ? this.#world.foreignOffering : this.#world.offering;
-    const contract = this.#world.rent({ hours, sshKey, offering });
+    const recipe = what === 'ours' ? this.#recipeOf(name) : undefined;
+    const sold = recipe === undefined ? offering : this.#world.offeringWith(recipe);
+    const contract = this.#world.rent({ hours, sshKey, offering: sold });
+    if (recipe !== undefined) this.#rules.excuses.recipes.set(contract.id, recipe);
+    if (recipe?.hopeless) this.#rules.excuses.hopeless.add(contract.id);
+    if (recipe?.forged) this.#forge(contract.id);
     this.#contracts.set(name, contract.id);
     if (what === 'bad-key') this.#rules.excuses.hopeless.add(contract.id);
     if (what === 'foreign-type') this.#rules.excuses.foreign.add(contract.id);
     this.#scene(`  contract ${short(contract.id)}`);
+  }
+
+  #recipeOf(name: number): StoryRecipe | undefined {
+    const { backend = 'sandbox' } = this.#options;
+    if (backend !== 'sandbox' && backend !== 'sandbox-ssh') return undefined;
+    return recipeFor(this.#story.seed, name, backend === 'sandbox-ssh');
+  }
+
+  /** Whatever machine is made for the contract, another one answers. */
+  #forge(contract: string): void {
+    const { backend } = this.#world;
+    backend.onChange((machine) => {
+      if (machine.contract === contract && machine.forged !== true) backend.forge?.(machine.id);
+    });
   }
 
   /** What the platform itself would refuse now does not happen: stories are cut and shuffled, and stay possible. */

@@ -4,7 +4,7 @@ import { inProcessTransport } from '../../simulators/platform/in-process.ts';
 import type { Contract, Offering } from '../../simulators/platform/state.ts';
 import { cheapCrypto } from '../../simulators/platform/verify.ts';
 import type { AgentSettings, TargetDeps } from '../../src/agent/index.ts';
-import type { SshProbe } from '../../src/guest/index.ts';
+import type { SshProbe, SshTarget } from '../../src/guest/index.ts';
 import type { Answer } from '../../src/health/index.ts';
 import { defaultPolicy, type PortRange } from '../../src/lifecycle/index.ts';
 import type { Clock } from '../../src/ports/clock.ts';
@@ -15,6 +15,7 @@ import { modelGateway } from './model-gateway.ts';
 import { ModelKernel } from './model-kernel.ts';
 import { asWrittenByNext, type Version } from './other-version.ts';
 import { AgentProcess } from './process.ts';
+import type { StoryRecipe } from './recipes.ts';
 import { sandboxBackend } from './sandbox-backend.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { type PlatformCall, platformFault } from './story.ts';
@@ -123,6 +124,7 @@ export class World {
   readonly #versions: SeededRandom;
   /** How routes are made in this world; undefined where machines need none. */
   readonly routing: Routing | undefined;
+  readonly #recipes = new Map<string, Offering>();
   #weather: { readonly platform: number; readonly backend: number };
   readonly #platformFaults: Armed<PlatformCall, PlatformFault>[] = [];
 
@@ -211,7 +213,7 @@ export class World {
       },
       ...this.#gatewayOf(host),
       ...(snapshotAfter === undefined ? {} : { snapshotAfter: host.version === 'next' ? 25 : snapshotAfter }),
-      probe: (at, port, key) => this.#probe(at, port, key),
+      probe: (target) => this.#probe(target),
       knock: (at, port) => this.#knock(host, at, port),
       settings: { ...SETTINGS, ...settings, ...(host.version === 'next' ? { version: '0.1.0-simulated' } : {}) },
       log: log.child({ host: host.name }),
@@ -280,6 +282,20 @@ export class World {
       provisioner_type: provisionerType,
       agent_pool_id: this.#pool,
     });
+  }
+
+  /** An offering of ours with a recipe. */
+  offeringWith(recipe: StoryRecipe): Offering {
+    const known = this.#recipes.get(recipe.name);
+    if (known !== undefined) return known;
+    const made = this.platform.admin.offering(this.provider, {
+      provisioner_type: this.backend.type,
+      agent_pool_id: this.#pool,
+      post_provision_script: recipe.script,
+      provisioner_config: JSON.stringify(recipe.settings),
+    });
+    this.#recipes.set(recipe.name, made);
+    return made;
   }
 
   /** The machines that carry a contract's stamp, in whatever state. */
@@ -392,11 +408,12 @@ export class World {
     return this.backend.answersAt(host, Number(port));
   }
 
-  #probe(address: string, doorPort: number, key: string): SshProbe {
-    const answer = this.#behind(address, doorPort);
+  #probe({ host, port, sshKey, expectHostKey }: SshTarget): SshProbe {
+    const answer = this.#behind(host, port);
     if (answer === undefined || !answer.ready) return { state: 'not-yet', why: 'connection refused' };
     const { hostKey } = answer;
-    const accepted = answer.keys.some((one) => one.trim().startsWith(key));
+    if (expectHostKey !== undefined && expectHostKey !== hostKey) return { state: 'wrong-host-key', hostKey };
+    const accepted = answer.keys.some((one) => one.trim().startsWith(sshKey));
     return accepted ? { state: 'ready', hostKey, latencyMs: 1 } : { state: 'key-refused', hostKey };
   }
 }
