@@ -112,8 +112,8 @@ export function createHypervisor(clock: Clock, random: Random, options: Hypervis
   function aftermath(machine: SandboxMachine, run: ScriptRun): void {
     const here = machines.get(machine.id) === machine && machine.state === 'running';
     if (!here || machine.startedAt === undefined || machine.startedAt > run.beganAt) return;
-    if (run.then === 'kills-sshd') machine.sshdDead = true;
-    if (run.then === 'reboots') {
+    if (run.aftermath === 'kills-sshd') machine.sshdDead = true;
+    if (run.aftermath === 'reboots') {
       machine.startedAt = clock.monotonic();
       machine.sshReadyAt = clock.monotonic() + options.bootMs;
     }
@@ -212,7 +212,7 @@ export function createHypervisor(clock: Clock, random: Random, options: Hypervis
       if (machine.state !== 'running') throw new SandboxRefusal('busy', `the machine is ${machine.state}`);
       const run = beginScript(order, now);
       machine.scripts = [...(machine.scripts ?? []), run];
-      if (run.then !== undefined) clock.after(run.endsAt - now, () => aftermath(machine, run));
+      if (run.aftermath !== undefined) clock.after(run.endsAt - now, () => aftermath(machine, run));
       changed(machine);
       return scriptState(run, machine.startedAt, now);
     },

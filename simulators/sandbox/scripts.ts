@@ -18,7 +18,7 @@ export interface ScriptRun {
   readonly exit?: number;
   readonly output: string;
   /** What it does to its machine when it ends. */
-  readonly then?: 'reboots' | 'kills-sshd' | 'fills-disk';
+  readonly aftermath?: 'reboots' | 'kills-sshd' | 'fills-disk';
 }
 
 export type ScriptState =
@@ -45,14 +45,14 @@ export function beginScript({ id, content, limitSeconds }: ScriptOrder, now: num
   };
   const seconds = number('seconds', 1);
   const inTime = seconds < limitSeconds;
-  const then = (['reboots', 'kills-sshd', 'fills-disk'] as const).find((word) => words.includes(word));
+  const aftermath = (['reboots', 'kills-sshd', 'fills-disk'] as const).find((word) => words.includes(word));
   return {
     id,
     beganAt: now,
     endsAt: now + Math.min(seconds, limitSeconds) * 1000,
     ...(inTime ? { exit: number('exit', 0) } : {}),
     output: 'x'.repeat(Math.min(number('output', 0), MAX_OUTPUT)),
-    ...(then === undefined ? {} : { then }),
+    ...(aftermath === undefined ? {} : { aftermath }),
   };
 }
 
@@ -61,7 +61,7 @@ export function scriptState(run: ScriptRun, startedAt: number | undefined, now: 
   const alive = startedAt !== undefined && startedAt <= run.beganAt;
   if (now < run.endsAt) return alive ? { state: 'running' } : { state: 'cut-off' };
   // A reboot ends it before it could say how it ended; on a full disk that cannot be written.
-  if (run.then === 'reboots' || run.then === 'fills-disk') return { state: 'cut-off' };
+  if (run.aftermath === 'reboots' || run.aftermath === 'fills-disk') return { state: 'cut-off' };
   return {
     state: 'ended',
     exit: run.exit ?? null,

@@ -185,6 +185,17 @@ function settingsOf(config: Config): AgentDeps['settings'] {
     maxConcurrentProvisioning: config.agent.maxConcurrentProvisioning,
     memoryHeadroomMb: config.agent.memoryHeadroomMb,
     policy: policyOf(config),
+    recipes: recipesOf(config),
+  };
+}
+
+function recipesOf({ recipes }: Config): NonNullable<AgentDeps['settings']['recipes']> {
+  const { onFailure, timeoutSeconds, script, cloudInit } = recipes;
+  return {
+    onFailure,
+    limitSeconds: timeoutSeconds,
+    ...(script === undefined ? {} : { script }),
+    ...(cloudInit === undefined ? {} : { cloudInit }),
   };
 }
 

@@ -7,10 +7,10 @@ import type { KeyPath } from './locate.ts';
 import { reportPlaceholders } from './placeholders.ts';
 import { type Plugins, TABLES } from './reference.ts';
 import { createReport, type Report } from './report.ts';
-import type { agentTable, apiTable, gatewayTable, pollingTable } from './schema.ts';
+import type { agentTable, apiTable, gatewayTable, pollingTable, recipesTable } from './schema.ts';
 import { isTable, type Table } from './tables.ts';
 import { type Provisioners, type ReadTarget, readTargets, thirdPartyTypes } from './targets.ts';
-import { type AgentConfig, type Config, ConfigError, type GatewayConfig } from './types.ts';
+import { type AgentConfig, type Config, ConfigError, type GatewayConfig, type RecipesConfig } from './types.ts';
 import { warnAboutFile, warnAboutValues } from './warnings.ts';
 
 export interface LoadOptions {
@@ -90,8 +90,8 @@ function parseDetails(text: string, file: string, options: LoadOptions, { mode, 
     warnAboutValues(document.content, report);
     if (mode !== undefined) warnAboutFile(document.content, read.targets, mode, report);
   }
-  const { api, polling, agent, gateway, targets } = read;
-  if (report.problems.length > 0 || !api || !polling || !agent) {
+  const { api, polling, agent, recipes, gateway, targets } = read;
+  if (report.problems.length > 0 || !api || !polling || !agent || !recipes) {
     throw new ConfigError(inFileOrder(report.problems));
   }
   const config: Config = {
@@ -111,6 +111,7 @@ function parseDetails(text: string, file: string, options: LoadOptions, { mode, 
       orphanGracePeriodSeconds: polling.orphan_grace_period_seconds,
     },
     agent: agentConfig(agent, env),
+    recipes: recipesConfig(recipes),
     targets: targets.map(({ name, type, settings, isDefault }) => ({ name, type, settings, isDefault })),
     ...(gateway === undefined ? {} : { gateway: gatewayConfig(gateway) }),
     warnings: inFileOrder(report.warnings),
@@ -132,6 +133,7 @@ interface ReadTables {
   readonly api: z.output<typeof apiTable> | undefined;
   readonly polling: z.output<typeof pollingTable> | undefined;
   readonly agent: z.output<typeof agentTable> | undefined;
+  readonly recipes: z.output<typeof recipesTable> | undefined;
   readonly gateway: z.output<typeof gatewayTable> | undefined;
   readonly targets: ReadTarget[];
 }
@@ -146,6 +148,7 @@ function readTables(document: Table, provisioners: Provisioners, report: Report)
     api: readTable(document, 'api', TABLES.api, report, unused),
     polling: readTable(document, 'polling', TABLES.polling, report, unused),
     agent: readTable(document, 'agent', TABLES.agent, report, unused),
+    recipes: readTable(document, 'recipes', TABLES.recipes, report, unused),
     gateway:
       document.gateway === undefined ? undefined : readTable(document, 'gateway', TABLES.gateway, report, unused),
     targets: readTargets(document, provisioners, report, unused),
@@ -207,6 +210,16 @@ function agentConfig(agent: z.output<typeof agentTable>, env: NodeJS.ProcessEnv)
     breakerMaxShare: agent.breaker_max_share,
     breakerHoldSeconds: agent.breaker_hold_seconds,
     memoryHeadroomMb: agent.memory_headroom_mb,
+  };
+}
+
+function recipesConfig(recipes: z.output<typeof recipesTable>): RecipesConfig {
+  const { on_failure, timeout_seconds, post_provision_script, cloud_init_config } = recipes;
+  return {
+    onFailure: on_failure,
+    timeoutSeconds: timeout_seconds,
+    ...(post_provision_script === undefined ? {} : { script: post_provision_script }),
+    ...(cloud_init_config === undefined ? {} : { cloudInit: cloud_init_config }),
   };
 }
 

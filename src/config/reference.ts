@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { KeyPath } from './locate.ts';
-import { agentTable, apiTable, gatewayTable, pollingTable } from './schema.ts';
+import { agentTable, apiTable, gatewayTable, pollingTable, recipesTable } from './schema.ts';
 
 /** What configuration needs to know of a plugin. */
 export interface SettingsOwner {
@@ -22,7 +22,13 @@ export interface KeyReference {
 }
 
 /** The agent's own tables in the order in which they are documented. */
-export const TABLES = { api: apiTable, polling: pollingTable, agent: agentTable, gateway: gatewayTable } as const;
+export const TABLES = {
+  api: apiTable,
+  polling: pollingTable,
+  agent: agentTable,
+  recipes: recipesTable,
+  gateway: gatewayTable,
+} as const;
 
 /** The keys of a table, read from its schema. */
 export function keysOf(schema: z.ZodType): KeyReference[] {

@@ -108,6 +108,36 @@ export const agentTable = z
   })
   .describe('The agent itself.');
 
+export const recipesTable = z
+  .strictObject({
+    on_failure: z
+      .enum(['fail', 'deliver'])
+      .default('fail')
+      .describe('What a deployment that did not end well does: the contract is failed, or handed over all the same.'),
+    timeout_seconds: seconds(300, 'How long a script, or cloud-init’s work, may take.', 2400),
+    post_provision_script: z
+      .string()
+      .max(65_536)
+      .optional()
+      .meta({
+        description: 'A script for machines whose offering has no recipe, on targets that can run one.',
+        examples: ['#!/bin/sh\napt-get -y update\n'],
+      }),
+    cloud_init_config: z
+      .string()
+      .max(65_536)
+      .optional()
+      .meta({
+        description: 'A cloud-init document for machines whose offering has no recipe, on targets that take one.',
+        examples: ['#cloud-config\npackage_update: true\n'],
+      }),
+  })
+  .refine((recipes) => recipes.post_provision_script === undefined || recipes.cloud_init_config === undefined, {
+    path: ['cloud_init_config'],
+    error: 'stands beside post_provision_script; only one of them is possible',
+  })
+  .describe('What is deployed on machines, where neither contract nor offering says; see docs/guests.md.');
+
 export const gatewayTable = z
   .strictObject({
     dc_id: z

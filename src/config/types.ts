@@ -7,6 +7,7 @@ export interface Config {
   readonly api: ApiConfig;
   readonly polling: PollingConfig;
   readonly agent: AgentConfig;
+  readonly recipes: RecipesConfig;
   /** In the file's order; the first is the default. Never empty. */
   readonly targets: readonly TargetConfig[];
   readonly gateway?: GatewayConfig;
@@ -49,6 +50,14 @@ export interface AgentConfig {
   readonly breakerMaxShare: number;
   readonly breakerHoldSeconds: number;
   readonly memoryHeadroomMb: number;
+}
+
+/** What is deployed where neither contract nor offering says. */
+export interface RecipesConfig {
+  readonly onFailure: 'fail' | 'deliver';
+  readonly timeoutSeconds: number;
+  readonly script?: string;
+  readonly cloudInit?: string;
 }
 
 /** One configured backend. */
