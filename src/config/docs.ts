@@ -4,13 +4,14 @@ import { type KeyReference, keysOf, type Plugins, TABLES } from './reference.ts'
 
 /** `config.example.toml`: every key of every table, optional ones commented out at their default. */
 export function renderExample(plugins: Plugins): string {
-  const { api, polling, agent, gateway } = TABLES;
+  const { api, polling, agent, recipes, gateway } = TABLES;
   const order = [...plugins].sort(([a], [b]) => Number(b === 'docker') - Number(a === 'docker'));
   const blocks = [
     introduction(),
     exampleTable('[api]', api),
     exampleTable('[polling]', polling),
     exampleTable('[agent]', agent),
+    commentedOut(exampleTable('[recipes]', recipes)),
     commentedOut(exampleTable('[gateway]', gateway)),
     targetsNote(),
     ...order.map(([type, { settings }], i) => {
@@ -74,7 +75,7 @@ function commentedOut(block: string): string {
 
 /** `docs/config.md`: the same keys as a reference. */
 export function renderDocs(plugins: Plugins, planned: Plugins): string {
-  const { api, polling, agent, gateway } = TABLES;
+  const { api, polling, agent, recipes, gateway } = TABLES;
   const parts = [
     '# Configuration',
     'Generated from the schemas: change a description there, then run the tests with `UPDATE_DOCS=1`.',
@@ -84,6 +85,7 @@ export function renderDocs(plugins: Plugins, planned: Plugins): string {
     docsTable('`[api]`', api),
     docsTable('`[polling]`', polling),
     docsTable('`[agent]`', agent),
+    docsTable('`[recipes]`', recipes),
     docsTable('`[gateway]`', gateway),
     '## `[[targets]]`',
     'One for each backend; the first is the default. `name` (1 to 32 lower-case letters, digits, hyphens) is what the target’s machines are remembered under, so it must not change while there are any. `type` is the provisioner. Its settings stand in a table named after the type, `[targets.docker]` for instance, or directly beside `name` and `type`.',

@@ -29,6 +29,7 @@ test('a minimal file gets every default', () => {
       breakerHoldSeconds: 600,
       memoryHeadroomMb: 0,
     },
+    recipes: { onFailure: 'fail', timeoutSeconds: 300 },
     targets: [{ name: 'local', type: 'docker', isDefault: true, settings: expect.objectContaining({ ssh_port: 22 }) }],
     warnings: [],
   });

@@ -128,13 +128,10 @@ export const recipesTable = z
       .max(65_536)
       .optional()
       .meta({
-        description: 'A cloud-init document for machines whose offering has no recipe, on targets that take one.',
+        description:
+          'A cloud-init document for machines whose offering has no recipe, on targets that take one and run no script of this table.',
         examples: ['#cloud-config\npackage_update: true\n'],
       }),
-  })
-  .refine((recipes) => recipes.post_provision_script === undefined || recipes.cloud_init_config === undefined, {
-    path: ['cloud_init_config'],
-    error: 'stands beside post_provision_script; only one of them is possible',
   })
   .describe('What is deployed on machines, where neither contract nor offering says; see docs/guests.md.');
 

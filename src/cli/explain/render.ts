@@ -1,3 +1,4 @@
+import type { HostKeyTrust, RecipeEnd } from '../../lifecycle/index.ts';
 import type { Colors } from '../io.ts';
 import { duration, moment } from '../text/duration.ts';
 import { oneLine, table } from '../text/table.ts';
@@ -11,6 +12,9 @@ export interface Story {
   readonly why: string;
   /** What comes next, or what it waits for. */
   readonly next: string;
+  readonly hostKey?: { readonly fingerprint: string; readonly trust: HostKeyTrust };
+  /** How the recipe ended, with what it printed. */
+  readonly recipe?: RecipeEnd;
   readonly entries: readonly TimelineEntry[];
 }
 
@@ -33,7 +37,19 @@ export function renderStory(story: Story, colors: Colors): string {
     `${colors.bold('target')}    ${oneLine(story.target)}`,
     `${colors.bold('phase')}     ${story.phase}${story.why === '' ? '' : ` (${oneLine(story.why)})`}`,
     `${colors.bold('next')}      ${oneLine(story.next)}`,
+    ...(story.hostKey === undefined
+      ? []
+      : [`${colors.bold('host key')}  ${oneLine(story.hostKey.fingerprint)} (${story.hostKey.trust})`]),
+    ...(story.recipe === undefined ? [] : [`${colors.bold('recipe')}    ${oneLine(story.recipe.summary)}`]),
   ];
   const body = table([{ title: '' }, { title: '', align: 'right' }, { title: '' }, { title: '' }], rows);
-  return [...head, '', rows.length === 0 ? 'No steps are recorded.' : body].join('\n');
+  const parts = [...head, '', rows.length === 0 ? 'No steps are recorded.' : body, ...printed(story.recipe, colors)];
+  return parts.join('\n');
+}
+
+/** Line by line and each cleaned: a machine's root chose these words. */
+function printed(recipe: RecipeEnd | undefined, colors: Colors): string[] {
+  const lines = recipe?.output.split('\n').filter((line) => line.trim() !== '') ?? [];
+  if (lines.length === 0) return [];
+  return ['', colors.bold('the last that the recipe printed'), ...lines.map((line) => `  ${oneLine(line)}`)];
 }

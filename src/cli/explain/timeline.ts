@@ -103,7 +103,7 @@ function orderLine(event: Extract<ContractEvent, { type: 'admitted' }>): string 
 
 function doneDetail(event: Extract<ContractEvent, { type: 'done' }>): { detail?: string } {
   const place = event.instance === undefined ? undefined : placeDetail(event.instance).detail;
-  const parts = [event.note, place, event.hostKey].filter((part) => part !== undefined);
+  const parts = [event.note, place, event.hostKey, event.recipe?.summary].filter((part) => part !== undefined);
   return parts.length === 0 ? {} : { detail: parts.join(', ') };
 }
 

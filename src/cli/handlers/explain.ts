@@ -45,6 +45,10 @@ export function tellStory(
     phase: quarantine !== undefined ? 'quarantined' : record === undefined ? '?' : phaseOf(record),
     why: record?.why ?? '',
     next,
+    ...(record?.hostKey === undefined
+      ? {}
+      : { hostKey: { fingerprint: record.hostKey, trust: record.hostKeyTrust ?? 'first-use' } }),
+    ...(record?.recipe === undefined ? {} : { recipe: record.recipe }),
     entries: record === undefined ? [] : timelineOf(record),
   };
 }
