@@ -4,6 +4,7 @@ import { delivery } from './delivery.ts';
 import { writeDocs } from './docs.ts';
 import { type Bench, type Findings, isKept, type Scope } from './figure.ts';
 import { heartbeat } from './heartbeat.ts';
+import { hetzner } from './hetzner.ts';
 import { idle } from './idle.ts';
 import { ledger } from './ledger.ts';
 import { withProgram } from './program.ts';
@@ -16,7 +17,19 @@ import { start } from './start.ts';
 import { steady } from './steady.ts';
 import { version } from './version.ts';
 
-const BENCHES: readonly Bench[] = [delivery, burst, steady, ledger, heartbeat, start, signing, version, idle, proxmox];
+const BENCHES: readonly Bench[] = [
+  delivery,
+  burst,
+  steady,
+  ledger,
+  heartbeat,
+  start,
+  signing,
+  version,
+  idle,
+  proxmox,
+  hetzner,
+];
 
 const HELP = `npm run bench [-- OPTIONS]
 
