@@ -11,6 +11,8 @@ export interface AccessRequest {
   /** The new key, cleaned. */
   readonly sshKey?: string;
   readonly password?: true;
+  /** The operator named a key to seal the password to. */
+  readonly sealFor?: string;
 }
 
 export interface AccessContext {

@@ -7,6 +7,7 @@ import { AccessRequests, accessLoop } from './access.ts';
 import { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps } from './deps.ts';
 import { Parked } from './failures.ts';
+import { sealProbe } from './hand-over.ts';
 import { HealthLane } from './health.ts';
 import { heartbeatLoop } from './heartbeat.ts';
 import { Loop } from './loop.ts';
@@ -155,12 +156,19 @@ export class Agent {
   }
 
   /** An operator gives a tenant a new password. Returns why that is impossible, or undefined when it is on its way. */
-  resetPassword(contract: string): string | undefined {
+  resetPassword(contract: string, sealFor?: string): string | undefined {
     const worker = this.#workers.get(contract as ContractId);
     if (worker?.record.goal !== 'keep' || !worker.record.delivered) return 'No machine of this contract is in use.';
     if (!worker.target.can.setPassword) return `Target ${worker.target.name} cannot set passwords.`;
-    worker.resetPassword();
+    if (sealFor !== undefined && sealProbe(this.deps, worker.record, sealFor) === undefined)
+      return 'The key to seal for is no Ed25519 public key.';
+    worker.resetPassword(sealFor);
     return undefined;
+  }
+
+  /** The key to which a contract's password would be sealed before it leaves this host. */
+  sealsFor(contract: string, sealFor?: string): string | undefined {
+    return sealFor ?? this.#workers.get(contract as ContractId)?.record.order.tenantKey;
   }
 
   /**

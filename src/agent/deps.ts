@@ -1,6 +1,7 @@
 import type { Gateway } from '../gateway/port.ts';
 import type { Guest } from '../guest/index.ts';
 import type { Knock, UptimeLog } from '../health/index.ts';
+import type { Recipient } from '../identity/credentials.ts';
 import type { Vault } from '../identity/vault.ts';
 import type { Ledger } from '../ledger/index.ts';
 import type { Policy, PortRange } from '../lifecycle/index.ts';
@@ -9,6 +10,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { AgentId, TargetName } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
+import type { Secret } from '../ports/secret.ts';
 import type { Provisioner } from '../provisioner/contract.ts';
 import type { RecipeDefaults } from './recipe-order.ts';
 
@@ -61,6 +63,8 @@ export interface AgentDeps {
   readonly knock: Knock;
   readonly uptime: Pick<UptimeLog, 'record' | 'forget' | 'problem'>;
   readonly vault: Vault;
+  /** Seals to a tenant's key; undefined where the key is none. */
+  readonly sealCredential: (text: Secret, recipient: Recipient) => string | undefined;
   /** The first is the default. */
   readonly targets: readonly TargetDeps[];
   /** Absent: every machine is reached without this host's help. */

@@ -15,6 +15,7 @@ import type { Target } from './target.ts';
 import type { Worker } from './worker.ts';
 
 const INTERVAL_MS = 300_000;
+const BROKEN_HOST = '192.0.2.66';
 const SILENT: Answer = { state: 'silent' };
 const ANSWERS: Answer = { state: 'answers', hostKey: 'SHA256:x', latencyMs: 12.4 };
 
@@ -78,6 +79,8 @@ function worker(contract: ContractId): Worker {
 function deps(): AgentDeps {
   return only<AgentDeps>({
     agent: 'a0'.repeat(32) as AgentDeps['agent'],
+    // There is none, and that is asked.
+    ...({ gateway: undefined } as object),
     clock: time,
     random: new SeededRandom(1),
     log: silentLog,
@@ -89,7 +92,8 @@ function deps(): AgentDeps {
         sent.push({ at: time.monotonic(), contract, report });
       },
     }),
-    knock: async () => {
+    knock: async ({ host }) => {
+      if (host === BROKEN_HOST) throw new TypeError('a fault');
       asked++;
       return (answers.length > 1 ? answers.shift() : answers[0]) ?? SILENT;
     },
@@ -211,6 +215,23 @@ describe('while the platform is away', () => {
     await later(120_000);
     expect(sent.length).toBeGreaterThanOrEqual(1);
     expect(sent.length).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('a fault of our own', () => {
+  it('costs one machine its look and the others nothing', async () => {
+    const broken = `${'0'.repeat(63)}1` as ContractId;
+    const elsewhere = { ...MACHINE, ssh: { host: BROKEN_HOST, port: 22, user: 'root' } };
+    const { target } = worker(broken);
+    workers.set(
+      broken,
+      only<Worker>({ contract: broken, log: silentLog, target, record: { ...record, instance: elsewhere } }),
+    );
+    await runs(INTERVAL_MS * 2);
+    const of = (contract: ContractId): string[] =>
+      sent.filter((one) => one.contract === contract).map(({ report }) => report.status);
+    expect(of(CONTRACT)[0]).toBe('healthy');
+    expect(of(broken)[0]).toBe('unknown');
   });
 });
 

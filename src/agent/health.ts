@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { type HealthReport, PlatformError } from '../platform/api.ts';
 import type { ContractId } from '../ports/ids.ts';
 import { jitter } from '../ports/random.ts';
+import type { HealthStatus } from '../telemetry/status.ts';
 import type { AgentDeps } from './deps.ts';
 import { examine, type Finding, glance } from './examine.ts';
 import { Loop } from './loop.ts';
@@ -21,15 +22,6 @@ const AT_ONCE = 16;
 export interface HealthContext {
   readonly deps: AgentDeps;
   readonly workers: ReadonlyMap<ContractId, Worker>;
-}
-
-/** What is known of a machine's health, for status. */
-export interface HealthView {
-  readonly state: Finding['state'];
-  readonly since: number;
-  readonly at: number;
-  readonly latencyMs?: number;
-  readonly details?: string;
 }
 
 interface Looked {
@@ -76,7 +68,8 @@ export class HealthLane {
     });
   }
 
-  viewOf(contract: ContractId): HealthView | undefined {
+  /** What is known of a machine's health. */
+  viewOf(contract: ContractId): HealthStatus | undefined {
     const looked = this.#looked.get(contract);
     if (looked === undefined) return undefined;
     const { state, latencyMs, details } = looked.finding;
@@ -127,7 +120,7 @@ export class HealthLane {
     const { contract } = worker;
     const before = this.#looked.get(contract);
     const seen = glance(worker).state;
-    const finding = await examine(deps, worker, before?.finding.state, signal);
+    const finding = await this.#examine(worker, before?.finding.state, signal);
     const now = deps.clock.monotonic();
     const at = deps.clock.now();
     const { healthIntervalMs: interval } = deps.settings;
@@ -153,6 +146,17 @@ export class HealthLane {
     }
     const latency = finding.latencyMs === undefined ? {} : { latencyMs: finding.latencyMs };
     await deps.uptime.record(contract, { at: Math.trunc(at), state: finding.state, ...latency });
+  }
+
+  /** A fault of ours must cost the other machines nothing. */
+  async #examine(worker: Worker, before: Finding['state'] | undefined, signal: AbortSignal): Promise<Finding> {
+    try {
+      return await examine(this.#context.deps, worker, before, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      worker.log.error({ error }, 'a fault of the agent: a machine could not be looked at');
+      return { state: 'unknown', details: 'the agent could not look' };
+    }
   }
 
   async #sendOne(signal: AbortSignal): Promise<void> {

@@ -19,7 +19,9 @@ export function statusDocument(agent: Agent, pid: number): AgentStatusDocument {
     phase: agent.phase,
     platform: { ...agent.platform, ...(skew === undefined ? {} : { clockSkewMs: skew }) },
     targets: agent.targets.map((target) => targetStatus(agent, target)),
-    contracts: [...agent.workers.values()].map(contractStatus),
+    contracts: [...agent.workers.values()].map((worker) =>
+      contractStatus(worker, agent.health.viewOf(worker.contract)),
+    ),
     declined: [...agent.declined].map(([contract, reason]) => ({ contract, reason })),
     breaker: { state: sightings.held.length === 0 ? 'closed' : 'open', held: sightings.held },
     findings: findings(agent),
@@ -43,7 +45,7 @@ function targetStatus(agent: Agent, target: Target): TargetStatus {
   };
 }
 
-function contractStatus(worker: Worker): ContractStatus {
+function contractStatus(worker: Worker, health: ContractStatus['health']): ContractStatus {
   const { record, state } = worker;
   const problem = Object.values(record.tries).at(-1)?.text;
   return {
@@ -57,6 +59,7 @@ function contractStatus(worker: Worker): ContractStatus {
     ...(record.instance === undefined ? {} : { externalId: record.instance.externalId }),
     ...(record.instance?.ssh === undefined ? {} : { ssh: record.instance.ssh }),
     ...(record.endsAt === undefined ? {} : { endsAt: record.endsAt }),
+    ...(health === undefined ? {} : { health }),
     ...(problem === undefined ? {} : { problem }),
     ...(worker.target.provisioner.capabilities.simulated ? { simulated: true as const } : {}),
   };
@@ -74,6 +77,14 @@ function findings(agent: Agent): Finding[] {
       'ledger.unwritable',
       `The ledger cannot be written: ${ledger.writeProblem}`,
       'Free disk space or repair the file system; no step is taken until then.',
+    );
+  }
+  if (agent.deps.uptime.problem !== undefined) {
+    add(
+      'warn',
+      'uptime.unwritable',
+      `The uptime log cannot be written: ${agent.deps.uptime.problem}`,
+      'Free disk space or repair the file system; what is seen until then is not in the log.',
     );
   }
   for (const problem of ledger.problems)

@@ -20,6 +20,7 @@ import { isProvisionerError } from '../provisioner/errors.ts';
 import type { AccessRequest } from './access.ts';
 import type { AgentDeps } from './deps.ts';
 import { details } from './details.ts';
+import { handOver, sealProbe } from './hand-over.ts';
 import { pinOf } from './machine-keys.ts';
 import { makePassword } from './password.ts';
 import { runRecipeStep, withdrawStep } from './recipe-steps.ts';
@@ -65,17 +66,20 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
 
   async create(context) {
     const { deps, target, record } = context;
+    const { tenantKey } = record.order;
+    if (tenantKey !== undefined && sealProbe(deps, record, tenantKey) === undefined) return [BAD_TENANT_KEY];
     const instance = await target.provisioner.create(
       machineOrder(record, deps, target.provisioner.capabilities),
       operation(context),
     );
-    const sealed = instance.rootPassword === undefined ? undefined : deps.vault.seal(instance.rootPassword.reveal());
+    const password = instance.rootPassword?.reveal();
+    const handed = password === undefined ? undefined : handOver(password, record, tenantKey, deps);
     return [
       {
         type: 'done',
         step: 'create',
         instance: instanceData(instance),
-        ...(sealed === undefined ? {} : { sealedPassword: sealed }),
+        ...handed,
       },
       ...(record.route === undefined || isBehindHost(instance) ? [] : [NEEDS_NO_ROUTE]),
     ];
@@ -206,14 +210,23 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
   },
 
   async reset(context) {
-    const { deps, target, record } = context;
+    const { deps, target, record, asked } = context;
     if (target.provisioner.setPassword === undefined) throw new Error('reset on a backend that cannot');
+    const begun = record.nextPassword !== undefined;
+    const sealFor = begun ? record.nextSealFor : (asked.sealFor ?? record.order.tenantKey);
     const sealed = record.nextPassword ?? deps.vault.seal(makePassword(deps.random));
-    if (record.nextPassword === undefined)
-      await deps.ledger.append(record.contract, { type: 'password', sealedPassword: sealed });
     const password = deps.vault.open(sealed);
+    // Before anything changes: a password that cannot be sealed must not be set.
+    const handed = handOver(password, record, sealFor, deps);
+    if (handed === undefined)
+      return [
+        { type: 'failed', step: 'reset', kind: 'config', text: 'the key to seal it for is no Ed25519 public key' },
+      ];
+    // To whom it is sealed is written down with it: after a crash it must not go out in clear.
+    const kept = { type: 'password', sealedPassword: sealed, ...(sealFor === undefined ? {} : { sealFor }) } as const;
+    if (!begun) await deps.ledger.append(record.contract, kept);
     await target.provisioner.setPassword(ownedRef(record, deps.agent), new Secret(password), operation(context));
-    return [{ type: 'done', step: 'reset', sealedPassword: sealed }];
+    return [{ type: 'done', step: 'reset', ...handed }];
   },
 
   async stop(context) {
@@ -242,6 +255,15 @@ function cleanedKey(text: string): string | undefined {
 function unfinished(text: string): ContractEvent {
   return { type: 'failed', step: 'rekey', kind: 'retry', text };
 }
+
+const BAD_TENANT_KEY: ContractEvent = {
+  type: 'failed',
+  step: 'create',
+  kind: 'permanent',
+  text: 'tenant_pubkey is no Ed25519 public key',
+  publicText: 'The tenant_pubkey of this contract is no Ed25519 public key.',
+  nothingHappened: true,
+};
 
 const UNREACHABLE = 'The machine was made, but did not accept a login in time.';
 const STRANGER = 'The machine was made, but another one answered at its address.';

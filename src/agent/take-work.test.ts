@@ -13,6 +13,23 @@ function target(name: string, type: string): Target {
   return only<Target>({ name: name as TargetName, type });
 }
 
+describe('the tenant’s key', () => {
+  const key = 'AB'.repeat(32);
+  const orderOf = (sold: object, wished: object) =>
+    readOrder({ ...ITEM, provisionerConfig: JSON.stringify(sold), instanceConfig: JSON.stringify(wished) });
+
+  it('is taken out of the settings, the contract’s before the offering’s', () => {
+    const read = orderOf({ tenant_pubkey: 'cd'.repeat(32), x: 1 }, { tenant_pubkey: key });
+    expect(read).toMatchObject({ order: { tenantKey: key.toLowerCase(), settings: { x: 1 } } });
+    expect('order' in read && read.order.settings).not.toHaveProperty('tenant_pubkey');
+    expect(orderOf({ tenant_pubkey: key }, {})).toMatchObject({ order: { tenantKey: key.toLowerCase() } });
+  });
+
+  it.each([['short'], [7], ['xy'.repeat(32)]])('is refused when it is %j', (tenant_pubkey) => {
+    expect(orderOf({}, { tenant_pubkey })).toEqual({ refused: expect.stringContaining('tenant_pubkey') });
+  });
+});
+
 describe('the target of a contract', () => {
   const targets = [
     target('home', 'proxmox'),

@@ -31,9 +31,13 @@ export function readOrder(item: PendingItem): { order: OrderData; wishes: Recipe
   const contract = parseSettings(item.instanceConfig);
   if (offering === undefined) return { refused: "the offering's provisioner_config is not a JSON object" };
   if (contract === undefined) return { refused: "the contract's instance_config is not a JSON object" };
-  const { target: _chosen, ...offered } = offering;
+  const { target: _chosen, tenant_pubkey: soldKey, ...offered } = offering;
+  const { tenant_pubkey: ownKey, ...wished } = contract;
+  const tenantKey = ownKey ?? soldKey;
+  if (tenantKey !== undefined && !isPublicKey(tenantKey))
+    return { refused: 'tenant_pubkey is not an Ed25519 public key of 64 hex digits' };
   const key = cleanSshKey(item.sshKey);
-  const recipe = readRecipe(contract, offered, item.postProvisionScript);
+  const recipe = readRecipe(wished, offered, item.postProvisionScript);
   if ('refused' in recipe) return recipe;
   const problem = key.ok ? undefined : `The SSH key cannot be used: ${key.problem}`;
   return {
@@ -42,12 +46,17 @@ export function readOrder(item: PendingItem): { order: OrderData; wishes: Recipe
       offering: item.offering,
       sshKey: key.ok ? key.key : '',
       settings: recipe.settings,
+      ...(tenantKey === undefined ? {} : { tenantKey: tenantKey.toLowerCase() }),
       ...(item.cpuCores === undefined ? {} : { cpuCores: item.cpuCores }),
       ...(item.memoryMb === undefined ? {} : { memoryMb: item.memoryMb }),
       ...(item.storageGb === undefined ? {} : { storageGb: item.storageGb }),
       ...(problem === undefined ? {} : { problem }),
     },
   };
+}
+
+function isPublicKey(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{64}$/i.test(value);
 }
 
 function parseSettings(text: string | undefined): Record<string, unknown> | undefined {

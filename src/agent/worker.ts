@@ -68,7 +68,7 @@ export class Worker {
   #twins: readonly ExternalId[] = [];
   #asked: AccessRequest = {};
   /** The operator wants a new password, whatever the platform lists. */
-  #operatorAsked = false;
+  #operatorAsked: { readonly sealFor?: string } | undefined;
   #lastChangeEnded = -Infinity;
   #decision: Decision = { kind: 'wait', why: 'starting' };
 
@@ -179,8 +179,8 @@ export class Worker {
     if (!same) this.wake();
   }
 
-  resetPassword(): void {
-    this.#operatorAsked = true;
+  resetPassword(sealFor?: string): void {
+    this.#operatorAsked = sealFor === undefined ? {} : { sealFor };
     this.wake();
   }
 
@@ -244,8 +244,13 @@ export class Worker {
       ...(wanted === undefined ? {} : { platformWants: wanted }),
       ...(this.#twins.length === 0 ? {} : { twins: true }),
       ...gatewayFacts(deps.gateway),
-      asked: this.#operatorAsked ? { ...this.#asked, password: true } : this.#asked,
+      asked: this.#wanted,
     };
+  }
+
+  /** What the tenant asked for, and what the operator wants besides. */
+  get #wanted(): AccessRequest {
+    return this.#operatorAsked === undefined ? this.#asked : { ...this.#asked, ...this.#operatorAsked, password: true };
   }
 
   async #act(step: Step, why: string): Promise<void> {
@@ -312,7 +317,7 @@ export class Worker {
         attempt,
         outcomeUnknown,
         twins: this.#twins,
-        asked: this.#asked,
+        asked: this.#wanted,
         ...(routes === undefined ? {} : { routes }),
         signal,
         log: this.#log,
@@ -349,7 +354,7 @@ export class Worker {
       if (event.type !== 'done') continue;
       const { sshKey, password } = this.#asked;
       if (event.step === 'rekey') this.#asked = password === undefined ? {} : { password };
-      if (event.step === 'reset') this.#operatorAsked = false;
+      if (event.step === 'reset') this.#operatorAsked = undefined;
       // The platform lists a reset until it has the password, so it may have been listed again in the meantime.
       if (event.step === 'reset' || event.step === 'credential') this.#asked = sshKey === undefined ? {} : { sshKey };
     }

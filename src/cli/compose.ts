@@ -5,6 +5,7 @@ import { knock, UptimeLog, uptimeDirectory } from '../health/index.ts';
 import { serviceManager } from '../host/systemd.ts';
 import { VERSION } from '../host/version.ts';
 import { createAttestor } from '../identity/attest.ts';
+import { trySealCredentials } from '../identity/credentials.ts';
 import { createSigner } from '../identity/sign.ts';
 import { createVault } from '../identity/vault.ts';
 import { type Ledger, openLedger } from '../ledger/index.ts';
@@ -92,6 +93,7 @@ export async function runAgent(config: Config, options: RunOptions): Promise<Exi
         intervalMs: config.polling.healthCheckIntervalSeconds * 1000,
         log,
       }),
+      sealCredential: trySealCredentials,
       vault: guardedVault(createVault(key.secret, systemRandom)),
       targets,
       clockSkewMs: () => platform.skew()?.skewMs,
@@ -146,7 +148,7 @@ async function openLocalApi(agent: Agent, ledger: Ledger, config: Config): Promi
     subscribe: (listener) => ledger.onEvent((contract, event, at) => listener(eventOf(contract, event, at))),
     actions: {
       approve: async (contracts) => approve(agent, contracts),
-      resetPassword: async (contract) => resetPassword(agent, contract),
+      resetPassword: async (contract, sealFor) => resetPassword(agent, contract, sealFor),
       drain: async () => {
         agent.drain();
         return { ok: true, text: 'No new contracts are taken; what is begun is finished, and machines stay.' };
@@ -165,13 +167,14 @@ function approve(agent: Agent, contracts: readonly string[]): ActionAnswer {
   return { ok: true, text: `Approved: the end of ${approved.length} machine(s) goes on.` };
 }
 
-function resetPassword(agent: Agent, contract: string): ActionAnswer {
-  const problem = agent.resetPassword(contract);
+function resetPassword(agent: Agent, contract: string, sealFor: string | undefined): ActionAnswer {
+  const problem = agent.resetPassword(contract, sealFor);
   if (problem !== undefined) return { ok: false, text: problem };
-  return {
-    ok: true,
-    text: 'A new password is being set; the platform hands it to the tenant, and nobody else sees it.',
-  };
+  const where =
+    agent.sealsFor(contract, sealFor) === undefined
+      ? 'the platform hands it to the tenant, and nobody else sees it.'
+      : `sealed to the tenant’s key it goes to the platform; here: dc-agent credential ${contract.slice(0, 12)}`;
+  return { ok: true, text: `A new password is being set; ${where}` };
 }
 
 function settingsOf(config: Config): AgentDeps['settings'] {

@@ -8,8 +8,8 @@ import { type Random, systemRandom } from '../ports/random.ts';
 import { Secret } from '../ports/secret.ts';
 
 /**
- * Credentials as the platform hands them to a tenant. The platform seals (the agent sends clear text over TLS);
- * the simulator plays that part, and whoever holds the tenant's key opens.
+ * Credentials as a tenant gets them. Usually the platform seals, and the agent sends clear text over TLS; where the tenant's key is
+ * known, the agent seals, and the clear text stays on the host. Whoever holds the tenant's key opens.
  */
 
 /** An envelope that cannot be opened, or a key that cannot be sealed to. Holds neither plaintext nor key. */
@@ -39,6 +39,16 @@ export function sealCredentials(plaintext: Secret, recipient: Recipient, random:
     ciphertext: base64(ciphertext),
     aad: base64(aad),
   });
+}
+
+/** The same, or undefined where the public key is none that can be sealed to. */
+export function trySealCredentials(plaintext: Secret, recipient: Recipient): string | undefined {
+  try {
+    return sealCredentials(plaintext, recipient);
+  } catch (error) {
+    if (error instanceof CredentialsError) return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -139,9 +139,13 @@ function change(
       // Its ports may be somebody else's by now.
       return reappeared(without(without(record, 'closedAt'), 'route'), event.operation ?? record.operation);
     case 'password':
-      return { ...record, nextPassword: event.sealedPassword };
+      return {
+        ...without(record, 'nextSealFor'),
+        nextPassword: event.sealedPassword,
+        ...(event.sealFor === undefined ? {} : { nextSealFor: event.sealFor }),
+      };
     case 'closed':
-      return { ...without(without(without(record, 'running'), 'sealedPassword'), 'nextPassword'), closedAt: at };
+      return { ...withoutPasswords(without(record, 'running')), closedAt: at };
     default:
       return unknownEvent(record, event);
   }
@@ -195,6 +199,7 @@ function succeeded(
         machine: 'made',
         power: 'running',
         ...(event.sealedPassword === undefined ? {} : { sealedPassword: event.sealedPassword }),
+        ...(event.credential === undefined ? {} : { credential: event.credential }),
       };
     case 'open-route':
       return { ...base, routeState: 'open' };
@@ -227,7 +232,12 @@ function succeeded(
     case 'reset':
       return event.sealedPassword === undefined
         ? base
-        : { ...without(base, 'nextPassword'), sealedPassword: event.sealedPassword };
+        : {
+            // One that was sealed before is of an older password.
+            ...without(without(without(base, 'nextPassword'), 'nextSealFor'), 'credential'),
+            sealedPassword: event.sealedPassword,
+            ...(event.credential === undefined ? {} : { credential: event.credential }),
+          };
     case 'release':
       return { ...base, claimed: false };
     case 'fail':
@@ -308,12 +318,16 @@ function withInstance(record: ContractRecord, instance: InstanceData | undefined
 
 type Optional =
   | ('running' | 'closedAt' | 'hostKey' | 'hostKeyTrust' | 'recipe' | 'withdrawn')
-  | ('sealedPassword' | 'nextPassword' | 'instance')
+  | ('sealedPassword' | 'nextPassword' | 'nextSealFor' | 'credential' | 'instance')
   | ('route' | 'routeState' | 'dnsName');
 
 function without(record: ContractRecord, key: Optional): ContractRecord {
   const { [key]: _dropped, ...rest } = record;
   return rest as ContractRecord;
+}
+
+function withoutPasswords(record: ContractRecord): ContractRecord {
+  return without(without(without(without(record, 'sealedPassword'), 'nextPassword'), 'nextSealFor'), 'credential');
 }
 
 /** A journal of a newer version may hold events that we do not know; the ledger refuses such a journal before it gets here. */
@@ -327,7 +341,7 @@ function withoutSecret(event: ContractEvent): ContractEvent {
   if (event.type === 'password') return { ...event, sealedPassword: '' };
   if (event.type === 'done' && event.recipe !== undefined) return { ...event, recipe: { ...event.recipe, output: '' } };
   if (event.type !== 'done' || event.sealedPassword === undefined) return event;
-  const { sealedPassword: _dropped, ...rest } = event;
+  const { sealedPassword: _dropped, credential: _sealed, ...rest } = event;
   return rest;
 }
 

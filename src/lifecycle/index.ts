@@ -8,6 +8,7 @@ export { planOf } from './recipe.ts';
 export type {
   ContractEvent,
   ContractRecord,
+  Credential,
   HostKeyTrust,
   InstanceData,
   OrderData,

@@ -35,6 +35,8 @@ export interface OrderData {
   readonly memoryMb?: number;
   readonly storageGb?: number;
   readonly settings: Readonly<Record<string, unknown>>;
+  /** The tenant's Ed25519 public key, where somebody told us: passwords are sealed to it. */
+  readonly tenantKey?: string;
   readonly postProvisionScript?: string;
   /** The offering's cloud-init document, which is merged with ours. */
   readonly cloudInit?: string;
@@ -73,6 +75,14 @@ export interface RecipeEnd {
  * or it is what answered first.
  */
 export type HostKeyTrust = 'given' | 'told' | 'first-use';
+
+/** A password sealed to its tenant's key: whoever holds that key opens it, nobody else. */
+export interface Credential {
+  /** JSON text, version 2 of the platform's envelope. */
+  readonly envelope: string;
+  /** The Ed25519 public key, 64 hex digits. */
+  readonly sealedFor: string;
+}
 
 /** The machine as last seen: what the tenant was, or will be, told. Never holds a password. */
 export interface InstanceData {
@@ -181,6 +191,10 @@ export interface ContractRecord {
   readonly sealedPassword?: string;
   /** The password of a reset that is under way, sealed: each attempt sets the same one, so a late one changes nothing. */
   readonly nextPassword?: string;
+  /** Whose key seals it before it leaves this host; absent where the platform seals. */
+  readonly nextSealFor?: string;
+  /** The latest password of this machine that was sealed to its tenant. */
+  readonly credential?: Credential;
 
   /** Intent without outcome: after a restart, its outcome is unknown. */
   readonly running?: {
@@ -229,6 +243,7 @@ export type ContractEvent =
       readonly hostKeyTrust?: HostKeyTrust;
       readonly recipe?: RecipeEnd;
       readonly sealedPassword?: string;
+      readonly credential?: Credential;
       /** The tenant's key from now on. */
       readonly sshKey?: string;
       /** The address that the DNS name was made for. */
@@ -262,5 +277,5 @@ export type ContractEvent =
   | { readonly type: 'unrouted'; readonly why: string }
   /** `operation`: whose machine it is, when not that of the latest. */
   | { readonly type: 'reappeared'; readonly operation?: OperationId }
-  | { readonly type: 'password'; readonly sealedPassword: string }
+  | { readonly type: 'password'; readonly sealedPassword: string; readonly sealFor?: string }
   | { readonly type: 'closed'; readonly why: string };

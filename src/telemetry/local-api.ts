@@ -15,8 +15,8 @@ export interface ActionAnswer {
 export interface LocalActions {
   /** Releases actions that the breaker holds back: those of the contracts named, or all when none is named. */
   approve(contracts: readonly string[]): Promise<ActionAnswer>;
-  /** Gives one machine a new password, which the platform hands to its tenant. */
-  resetPassword(contract: string): Promise<ActionAnswer>;
+  /** Gives one machine a new password, which the platform hands to its tenant; sealed to `sealFor` before it leaves this host. */
+  resetPassword(contract: string, sealFor?: string): Promise<ActionAnswer>;
   drain(): Promise<ActionAnswer>;
   resume(): Promise<ActionAnswer>;
 }
@@ -38,7 +38,7 @@ export interface LocalApi {
  * Whoever may open the socket may act; it answers with nothing secret, and never touches a tenant's machine by itself.
  *
  * GET /v1/status · GET /livez · GET /readyz (503 with the reasons) · GET /v1/events (server-sent, resumable)
- * POST /v1/approve {"contracts":[…]} · POST /v1/reset-password {"contracts":[one]} · POST /v1/drain · POST /v1/resume
+ * POST /v1/approve {"contracts":[…]} · POST /v1/reset-password {"contracts":[one],"sealFor"?} · POST /v1/drain · POST /v1/resume
  */
 export async function startLocalApi(options: LocalApiOptions): Promise<LocalApi> {
   const events = createEventStream(options.status().startedAt);
@@ -71,10 +71,14 @@ export async function startLocalApi(options: LocalApiOptions): Promise<LocalApi>
         return sendAnswer(response, await options.actions.approve(contracts));
       }
       case 'POST /v1/reset-password': {
-        const [contract, ...others] = readContracts(await readBody(request)) ?? [];
-        if (contract === undefined || others.length > 0)
-          return send(response, 400, { error: 'Expected {"contracts": ["…"]} with one contract.' });
-        return sendAnswer(response, await options.actions.resetPassword(contract));
+        const body = await readBody(request);
+        const [contract, ...others] = readContracts(body) ?? [];
+        const sealFor = readSealFor(body);
+        if (contract === undefined || others.length > 0 || sealFor === 'invalid')
+          return send(response, 400, {
+            error: 'Expected {"contracts": ["…"]} with one contract, and perhaps {"sealFor": "64 hex digits"}.',
+          });
+        return sendAnswer(response, await options.actions.resetPassword(contract, sealFor));
       }
       case 'POST /v1/drain':
         return sendAnswer(response, await options.actions.drain());
@@ -142,6 +146,18 @@ function readContracts(body: string): readonly string[] | undefined {
     return valid ? contracts : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Only for a body whose contracts were read. Anything odd is refused: a password must not go out unsealed by mistake. */
+function readSealFor(body: string): string | undefined {
+  if (body.trim() === '') return undefined;
+  try {
+    const { sealFor } = JSON.parse(body) as { readonly sealFor?: unknown };
+    if (sealFor === undefined) return undefined;
+    return typeof sealFor === 'string' && /^[0-9a-f]{64}$/.test(sealFor) ? sealFor : 'invalid';
+  } catch {
+    return 'invalid';
   }
 }
 

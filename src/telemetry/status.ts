@@ -60,10 +60,21 @@ export interface ContractStatus {
   readonly externalId?: string;
   readonly ssh?: { readonly host: string; readonly port: number; readonly user: string };
   readonly endsAt?: number;
+  readonly health?: HealthStatus;
   /** Reports that the platform does not have yet. */
   readonly owed: number;
   readonly problem?: string;
   readonly simulated?: true;
+}
+
+export interface HealthStatus {
+  /** `paused`: by the platform, and not reported to it. */
+  readonly state: 'up' | 'down' | 'unknown' | 'paused';
+  readonly since: number;
+  /** Of the latest look. */
+  readonly at: number;
+  readonly latencyMs?: number;
+  readonly details?: string;
 }
 
 export interface BreakerStatus {

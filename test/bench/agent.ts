@@ -92,6 +92,7 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
       intervalMs: DEFAULTS.healthIntervalMs,
       log: silentLog,
     }),
+    sealCredential: () => undefined,
     vault: { seal: (text) => text, open: (text) => text, derive: () => new Uint8Array(32) },
     targets: [{ name: 'sandbox' as TargetName, type: 'sandbox', provisioner }],
   });

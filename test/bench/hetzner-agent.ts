@@ -107,6 +107,7 @@ export async function openHetznerWorld({ time, lanes, reserve = 300 }: HetznerWo
     },
     knock: async () => ({ state: 'answers', latencyMs: 0 }),
     uptime: { record: async () => {}, forget: async () => {}, problem: undefined },
+    sealCredential: () => undefined,
     vault: { seal: (text) => text, open: (text) => text, derive: () => new Uint8Array(32) },
     targets: [
       {

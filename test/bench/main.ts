@@ -3,6 +3,7 @@ import { burst } from './burst.ts';
 import { delivery } from './delivery.ts';
 import { writeDocs } from './docs.ts';
 import { type Bench, type Findings, isKept, type Scope } from './figure.ts';
+import { health } from './health.ts';
 import { heartbeat } from './heartbeat.ts';
 import { hetzner } from './hetzner.ts';
 import { idle } from './idle.ts';
@@ -23,6 +24,7 @@ const BENCHES: readonly Bench[] = [
   steady,
   ledger,
   heartbeat,
+  health,
   start,
   signing,
   version,

@@ -121,6 +121,7 @@ export async function openProxmoxWorld({ time, lanes, address }: ProxmoxWorldOpt
     guest: READY,
     knock: async () => ({ state: 'answers', latencyMs: 0 }),
     uptime: { record: async () => {}, forget: async () => {}, problem: undefined },
+    sealCredential: () => undefined,
     vault: { seal: (text) => text, open: (text) => text, derive: () => new Uint8Array(32) },
     targets: [
       {

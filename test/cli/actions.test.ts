@@ -42,9 +42,9 @@ describe('asking the running agent', () => {
           approved.push(contracts);
           return { ok: true, text: `approved ${contracts.length}` };
         },
-        resetPassword: async (contract) => ({
+        resetPassword: async (contract, sealFor) => ({
           ok: contract.startsWith('a'),
-          text: `asked for ${contract.slice(0, 4)}`,
+          text: `asked for ${contract.slice(0, 4)}${sealFor === undefined ? '' : `, sealed for ${sealFor.slice(0, 4)}`}`,
         }),
         drain: async () => {
           document = { ...document, phase: 'draining' };
@@ -57,6 +57,17 @@ describe('asking the running agent', () => {
   afterEach(async () => {
     await api.close();
     await ground.close();
+  });
+
+  test('for a new password, sealed for a key or not, and never for half a key', async () => {
+    document = {
+      ...document,
+      contracts: held.slice(0, 1).map((contract) => ({ contract, target: 't', phase: 'keep', since: 0, owed: 0 })),
+    };
+    expect((await ground.dc(['reset-password', 'ab'])).out).toBe('asked for ab00');
+    const sealed = await ground.dc(['reset-password', 'ab', '--seal-for', 'CD'.repeat(32)]);
+    expect(sealed.out).toBe('asked for ab00, sealed for cdcd');
+    expect((await ground.dc(['reset-password', 'ab', '--seal-for', 'cd'])).code).toBe(EXIT.usage);
   });
 
   test('approve --all approves what was held back when it was asked, by name', async () => {

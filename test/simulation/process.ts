@@ -3,6 +3,7 @@ import { cheapSignature } from '../../simulators/platform/verify.ts';
 import { Agent, type AgentDeps, type AgentSettings, type TargetDeps } from '../../src/agent/index.ts';
 import type { Guest, SshProbe, SshTarget } from '../../src/guest/index.ts';
 import { type Answer, UptimeLog } from '../../src/health/index.ts';
+import { trySealCredentials } from '../../src/identity/credentials.ts';
 import { type Ledger, openLedger } from '../../src/ledger/index.ts';
 import { createBudget } from '../../src/platform/budget.ts';
 import { createPlatformClient } from '../../src/platform/client.ts';
@@ -127,6 +128,7 @@ export class AgentProcess {
         intervalMs: settings.healthIntervalMs,
         log,
       }),
+      sealCredential: trySealCredentials,
       vault: {
         seal: (text) => Buffer.from(text).toString('base64'),
         open: (text) => Buffer.from(text, 'base64').toString(),

@@ -3,6 +3,7 @@ import { adoptCommand } from './adopt.ts';
 import { approveCommand } from './approve.ts';
 import { configCheckCommand, configExplainCommand, configSchemaCommand } from './config.ts';
 import { conformanceCommand } from './conformance.ts';
+import { credentialCommand, devOpenCredentialCommand } from './credential.ts';
 import {
   devDemoCommand,
   devDigitaloceanCommand,
@@ -60,6 +61,7 @@ export const allCommands: readonly Command[] = [
   uptimeUsageCommand,
   approveCommand,
   resetPasswordCommand,
+  credentialCommand,
   adoptCommand,
   taskListCommand,
   taskShowCommand,
@@ -74,4 +76,5 @@ export const allCommands: readonly Command[] = [
   devDigitaloceanCommand,
   devVultrCommand,
   netdCommand,
+  devOpenCredentialCommand,
 ];

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { callLocalApi, readLocalStatus } from '../../telemetry/local-client.ts';
-import { flag, type Handler } from '../command.ts';
+import { flag, type Handler, text } from '../command.ts';
 import { readConfig } from '../configuration.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import { Failure } from '../failure.ts';
@@ -36,7 +36,11 @@ export const resetPassword: Handler = async (args, io) => {
     args.operands[0] ?? '',
     contracts.map((one) => one.contract),
   );
-  return act(socket, '/v1/reset-password', { contracts: [contract] }, io);
+  const sealFor = text(args, 'sealFor')?.toLowerCase();
+  if (sealFor !== undefined && !/^[0-9a-f]{64}$/.test(sealFor))
+    throw new Failure({ what: '--seal-for takes the tenant’s public key, 64 hexadecimal digits', exit: EXIT.usage });
+  const body = { contracts: [contract], ...(sealFor === undefined ? {} : { sealFor }) };
+  return act(socket, '/v1/reset-password', body, io);
 };
 
 export const drain: Handler = async (args, io) => {
@@ -52,13 +56,13 @@ export const resume: Handler = async (args, io) =>
 async function act(socket: string, path: string, body: object | undefined, io: Io): Promise<ExitCode> {
   const answer = await callLocalApi(socket, path, { method: 'POST', ...(body ? { body } : {}) });
   const words = answer.body as { text?: unknown; error?: unknown } | null;
-  const text = typeof words?.text === 'string' ? words.text : undefined;
+  const said = typeof words?.text === 'string' ? words.text : undefined;
   if (answer.status === 200) {
-    io.out(text ?? 'Done.');
+    io.out(said ?? 'Done.');
     return EXIT.ok;
   }
   throw new Failure({
-    what: text ?? `the agent refused ${path} (${answer.status})`,
+    what: said ?? `the agent refused ${path} (${answer.status})`,
     ...(typeof words?.error === 'string' ? { details: [words.error] } : {}),
     next: 'See what the agent is doing:',
     command: 'dc-agent status',

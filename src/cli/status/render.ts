@@ -127,7 +127,15 @@ function contracts(list: readonly ContractStatus[], now: number, colors: Colors)
 function activity(contract: ContractStatus, colors: Colors): string {
   if (contract.problem !== undefined) return colors.red(oneLine(contract.problem));
   if (contract.doing !== undefined) return oneLine(contract.doing);
-  return contract.waitingFor === undefined ? '' : colors.dim(oneLine(contract.waitingFor));
+  const words = [contract.waitingFor ?? '', healthWords(contract.health)].filter((one) => one !== '').join('; ');
+  return colors.dim(oneLine(words));
+}
+
+function healthWords(health: ContractStatus['health']): string {
+  if (health === undefined) return '';
+  if (health.state === 'paused') return 'health is not reported while paused';
+  const latency = health.latencyMs === undefined ? '' : `, answers in ${health.latencyMs} ms`;
+  return `${health.state}${latency}`;
 }
 
 function declined(list: AgentStatusDocument['declined']): string {
