@@ -29,13 +29,18 @@ export class ModelKernel {
     return [...this.#routes.values()];
   }
 
+  /** When it was last emptied or bent from outside. */
+  disturbedAt = -Infinity;
+
   /** Everything of the table is gone: a reboot, or somebody's `nft flush ruleset`. */
   flush(): void {
+    this.disturbedAt = this.#options.now();
     this.#set([]);
   }
 
   /** Somebody's hand: one route is taken out. */
   lose(index: number): void {
+    this.disturbedAt = this.#options.now();
     this.#set(this.routes.filter((_, position) => position !== index % Math.max(1, this.#routes.size)));
   }
 

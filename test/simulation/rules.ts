@@ -260,6 +260,7 @@ export class Rules {
       return;
     const machine = this.#world.machine(JSON.parse(report.instanceDetails ?? '{}').external_id);
     const right = machine?.contract === contract && machine.agent === key;
+    if (right && !this.#isNews(contract)) this.#checkTold(contract, JSON.parse(report.instanceDetails ?? '{}'));
     const excused = this.excuses.lost.has(contract) || this.#isNews(contract);
     if (!right && !excused)
       this.blame('what is handed over exists', `${short(contract)} was reported without its machine`);
@@ -283,6 +284,18 @@ export class Rules {
       this.blame('what is sold is deployed', `${short(contract)} was reported before its script had ended`);
     if (recipe.hopeless && !this.excuses.poweredOff.has(contract))
       this.blame('a deployment that failed is not handed over', `${short(contract)} was reported all the same`);
+  }
+
+  /** A tenant who is told of ports finds the machine behind them, unless somebody has bent the table since they were proved. */
+  #checkTold(contract: string, details: Record<string, unknown>): void {
+    const { routing, hosts, time } = this.#world;
+    if (routing?.policy !== 'required') return;
+    const kernel = hosts.find((host) => host.kernel.publicIp === details['public_ip'])?.kernel;
+    if (kernel === undefined) return this.blame('what is handed over is reached', `${short(contract)} has no public address`);
+    if (time.monotonic() - kernel.disturbedAt < NEWS_MS) return;
+    const door = kernel.leadsTo(Number(details['gateway_ssh_port']));
+    if (door === undefined || this.#world.ownerOf(door) !== contract)
+      this.blame('what is handed over is reached', `${short(contract)} was reported before its ports were open`);
   }
 
   /** Why the world is not at rest yet; empty when it is. */
@@ -397,6 +410,11 @@ export class Rules {
     const ports = host.kernel.routes
       .filter(({ contract }) => isOver(contract))
       .map(({ contract, firstPort }) => `${host.name}: port ${firstPort} of ${short(contract)} is still open`);
+    for (const { contract, firstPort, machine } of host.kernel.routes) {
+      const owner = this.#world.ownerOf(`${machine.ipv4}:${machine.sshPort}`);
+      if (owner !== undefined && owner !== contract)
+        ports.push(`${host.name}: port ${firstPort} of ${short(contract)} leads to the machine of ${short(owner)}`);
+    }
     if (routing.dns !== 'platform' || this.excuses.restoredAt !== undefined) return ports;
     const open = new Set(
       [...(records?.values() ?? [])].flatMap(({ closedAt, route }) =>
