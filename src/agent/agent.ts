@@ -16,6 +16,7 @@ import { RouteLane } from './route-lane.ts';
 import { Sightings } from './sightings.ts';
 import type { GiveBack } from './slots.ts';
 import { Target } from './target.ts';
+import { TrafficBook } from './traffic-book.ts';
 import { retryAfterOf, WorkList } from './work-list.ts';
 import { Worker } from './worker.ts';
 
@@ -65,6 +66,7 @@ export class Agent {
   readonly #loops: Loops;
   /** Absent without a gateway. */
   readonly routes: RouteLane | undefined;
+  readonly traffic: TrafficBook;
   #phase: AgentPhase = 'starting';
   #draining = false;
   readonly startedAt: number;
@@ -74,6 +76,7 @@ export class Agent {
     this.startedAt = deps.clock.now();
     this.#clockWatch = new ClockWatch(deps.clock, deps.clockSkewMs);
     this.targets = deps.targets.map((target) => new Target(target, deps, () => this.#onFreeLane()));
+    this.traffic = new TrafficBook(deps, this.targets);
     this.#work = new WorkList({
       deps,
       clockWatch: this.#clockWatch,
@@ -93,7 +96,15 @@ export class Agent {
     this.#loops = this.#makeLoops();
     const { gateway } = deps;
     if (gateway !== undefined)
-      this.routes = new RouteLane({ deps, gateway, isAbsent: (record) => this.#isAbsent(record) });
+      this.routes = new RouteLane({
+        deps,
+        gateway,
+        isAbsent: (record) => this.#isAbsent(record),
+        beforeApply: async (signal) => {
+          await this.traffic.lookAtGateway(signal);
+          await this.traffic.save();
+        },
+      });
   }
 
   get phase(): AgentPhase {
@@ -120,6 +131,7 @@ export class Agent {
   start(): void {
     // Before the workers: theirs would be the first wake.
     this.routes?.start();
+    if (this.#backendsCount) this.traffic.loop.start();
     for (const record of this.deps.ledger.records.values()) {
       if (record.closedAt === undefined && !this.deps.ledger.quarantined.has(record.contract)) this.#resume(record);
     }
@@ -193,6 +205,7 @@ export class Agent {
     ]);
     cancel();
     waiver.cancel();
+    await this.traffic.save();
     for (const { provisioner } of this.targets) await provisioner.close?.();
     await this.deps.gateway?.port.close();
   }
@@ -220,7 +233,16 @@ export class Agent {
 
   #lanes(): (Loop | RouteLane)[] {
     const { watch, ...others } = this.#loops;
-    return [...Object.values(others), ...watch, ...(this.routes === undefined ? [] : [this.routes])];
+    return [
+      ...Object.values(others),
+      ...watch,
+      ...(this.routes === undefined ? [] : [this.routes]),
+      ...(this.#backendsCount ? [this.traffic.loop] : []),
+    ];
+  }
+
+  get #backendsCount(): boolean {
+    return this.targets.some(({ provisioner }) => provisioner.traffic !== undefined);
   }
 
   #isAbsent({ contract }: ContractRecord): boolean {
@@ -260,6 +282,7 @@ export class Agent {
       deps,
       clockWatch: this.#clockWatch,
       ...(this.routes === undefined ? {} : { routes: this.routes }),
+      traffic: this.traffic,
       platformWants: () => this.sightings.wordOn(contract, deps.clock.monotonic() - freshMs),
       ...(lane === undefined ? {} : { lane }),
       onClosed: (closed) => this.#workers.delete(closed),
@@ -305,6 +328,7 @@ export class Agent {
         clockWatch: this.#clockWatch,
         targets,
         activeContracts: () => this.#activeContracts(),
+        traffic: () => this.traffic.stats(),
         onOutcome: (error, answer) => this.#onHeartbeat(error, answer),
       }),
       work: new Loop({

@@ -13,6 +13,7 @@ import type { Random } from '../ports/random.ts';
 import type { Secret } from '../ports/secret.ts';
 import type { Provisioner } from '../provisioner/contract.ts';
 import type { RecipeDefaults } from './recipe-order.ts';
+import type { TrafficStore } from './traffic-file.ts';
 
 export interface TargetDeps {
   readonly name: TargetName;
@@ -46,6 +47,8 @@ export interface GatewayDeps {
   readonly dcId: string;
   /** Who makes the names: the platform for each route, a wildcard record for all, or nobody. */
   readonly dns: 'platform' | 'wildcard' | 'none';
+  /** What each machine may move in a calendar month, both directions together. */
+  readonly monthlyAllowanceBytes?: number;
   /** Whether machines of a target may need a route. */
   readonly serves: (target: TargetName) => boolean;
 }
@@ -69,6 +72,8 @@ export interface AgentDeps {
   readonly targets: readonly TargetDeps[];
   /** Absent: every machine is reached without this host's help. */
   readonly gateway?: GatewayDeps;
+  /** Where traffic totals outlast the process; absent: nowhere. */
+  readonly trafficStore?: TrafficStore;
   /** How far our clock is off the platform's, in ms; undefined when unknown. */
   readonly clockSkewMs?: () => number | undefined;
 }

@@ -16,6 +16,7 @@ export interface HeartbeatContext {
   readonly clockWatch: ClockWatch;
   readonly targets: readonly Target[];
   readonly activeContracts: () => number;
+  readonly traffic: () => NonNullable<Heartbeat['bandwidthStats']>;
   readonly onOutcome: (error: unknown, answer: HeartbeatAnswer | undefined) => void;
 }
 
@@ -44,13 +45,15 @@ export function heartbeatLoop(context: HeartbeatContext): Loop {
   });
 }
 
-function beat({ deps, targets, activeContracts }: HeartbeatContext): Heartbeat {
+function beat({ deps, targets, activeContracts, traffic }: HeartbeatContext): Heartbeat {
+  const bandwidthStats = traffic();
   const first = targets[0];
   const inventory = first?.inventory;
   return {
     version: deps.settings.version,
     activeContracts: activeContracts(),
     ...(first === undefined ? {} : { provisionerType: first.type }),
+    ...(bandwidthStats.length === 0 ? {} : { bandwidthStats }),
     ...(inventory === undefined ? {} : { resources: resources(inventory) }),
     capabilities: targets.flatMap((target) => capabilities(target)),
   };

@@ -28,6 +28,7 @@ import { type RouteLane, sshEndpoint } from './route-lane.ts';
 import { ROUTE_STEPS } from './route-steps.ts';
 import { operation } from './steps-operation.ts';
 import { machineOrder, ownedRef, type Target } from './target.ts';
+import type { TrafficBook } from './traffic-book.ts';
 
 export interface StepContext {
   readonly deps: AgentDeps;
@@ -42,6 +43,7 @@ export interface StepContext {
   readonly asked: AccessRequest;
   /** Absent without a gateway. */
   readonly routes?: RouteLane;
+  readonly traffic: TrafficBook;
   readonly signal: AbortSignal;
   readonly log: Log;
   /** Called with each answer to a lock call, and when the call was begun (monotonic ms). */
@@ -169,6 +171,7 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
 
   async destroy(context) {
     const { deps, target, record } = context;
+    await context.traffic.lookAtBackend(target, context.signal);
     try {
       await target.provisioner.destroy(ownedRef(record, deps.agent), operation(context));
     } catch (error) {
@@ -232,6 +235,7 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
   async stop(context) {
     const { deps, target, record } = context;
     if (target.provisioner.stop === undefined) throw new Error('stop on a backend that cannot');
+    await context.traffic.lookAtBackend(target, context.signal);
     await target.provisioner.stop(ownedRef(record, deps.agent), operation(context));
     return [{ type: 'done', step: 'stop' }];
   },

@@ -19,6 +19,7 @@ import type { RouteLane } from './route-lane.ts';
 import type { GiveBack } from './slots.ts';
 import { perform } from './steps.ts';
 import type { SeenPower, Target } from './target.ts';
+import type { TrafficBook } from './traffic-book.ts';
 
 export interface WorkerOptions {
   readonly contract: ContractId;
@@ -29,6 +30,7 @@ export interface WorkerOptions {
   readonly platformWants: () => 'remove' | 'stop' | undefined;
   /** Absent without a gateway. */
   readonly routes?: RouteLane;
+  readonly traffic: TrafficBook;
   /** A lane that admission has already reserved. */
   readonly lane?: GiveBack;
   readonly onClosed: (contract: ContractId) => void;
@@ -300,7 +302,7 @@ export class Worker {
   }
 
   async #journalled(step: Step, why: string, signal: AbortSignal): Promise<void> {
-    const { deps, routes, target } = this.#options;
+    const { deps, routes, target, traffic } = this.#options;
     const before = this.record;
     const attempt = (before.tries[step]?.count ?? 0) + 1;
     const outcomeUnknown = before.running?.step === step || UNKNOWN.has(before.tries[step]?.kind ?? '');
@@ -319,6 +321,7 @@ export class Worker {
         twins: this.#twins,
         asked: this.#wanted,
         ...(routes === undefined ? {} : { routes }),
+        traffic,
         signal,
         log: this.#log,
         onLock: (answer: LockAnswer, askedAt) => this.#lock.learnt(answer, askedAt),

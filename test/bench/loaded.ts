@@ -65,6 +65,7 @@ heartbeatLoop({
   },
   clockWatch: new ClockWatch(quick),
   targets: running.agent.targets,
+  traffic: () => [],
   activeContracts: () => running.agent.workers.size,
   onOutcome(error) {
     if (error !== undefined) throw new Error('a beat failed', { cause: error });

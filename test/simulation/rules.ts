@@ -291,7 +291,8 @@ export class Rules {
     const { routing, hosts, time } = this.#world;
     if (routing?.policy !== 'required') return;
     const kernel = hosts.find((host) => host.kernel.publicIp === details['public_ip'])?.kernel;
-    if (kernel === undefined) return this.blame('what is handed over is reached', `${short(contract)} has no public address`);
+    if (kernel === undefined)
+      return this.blame('what is handed over is reached', `${short(contract)} has no public address`);
     if (time.monotonic() - kernel.disturbedAt < NEWS_MS) return;
     const door = kernel.leadsTo(Number(details['gateway_ssh_port']));
     if (door === undefined || this.#world.ownerOf(door) !== contract)
