@@ -1,3 +1,5 @@
 export { Agent } from './agent.ts';
 export type { AgentDeps, AgentSettings, TargetDeps } from './deps.ts';
 export { statusDocument } from './status.ts';
+export { parseTraffic } from './traffic-file.ts';
+export type { TrafficTotals } from './traffic-totals.ts';

@@ -2,6 +2,8 @@ import { owedReports, phaseOf } from '../lifecycle/index.ts';
 import type { Finding } from '../provisioner/contract.ts';
 import type { AgentStatusDocument, ContractStatus, TargetStatus } from '../telemetry/status.ts';
 import type { Agent } from './agent.ts';
+import { sshEndpoint } from './route-lane.ts';
+import { routeFindings, routeStatus } from './route-status.ts';
 import type { Target } from './target.ts';
 import type { Worker } from './worker.ts';
 
@@ -19,9 +21,7 @@ export function statusDocument(agent: Agent, pid: number): AgentStatusDocument {
     phase: agent.phase,
     platform: { ...agent.platform, ...(skew === undefined ? {} : { clockSkewMs: skew }) },
     targets: agent.targets.map((target) => targetStatus(agent, target)),
-    contracts: [...agent.workers.values()].map((worker) =>
-      contractStatus(worker, agent.health.viewOf(worker.contract)),
-    ),
+    contracts: [...agent.workers.values()].map((worker) => contractStatus(agent, worker)),
     declined: [...agent.declined].map(([contract, reason]) => ({ contract, reason })),
     breaker: { state: sightings.held.length === 0 ? 'closed' : 'open', held: sightings.held },
     findings: findings(agent),
@@ -45,8 +45,11 @@ function targetStatus(agent: Agent, target: Target): TargetStatus {
   };
 }
 
-function contractStatus(worker: Worker, health: ContractStatus['health']): ContractStatus {
+function contractStatus(agent: Agent, worker: Worker): ContractStatus {
+  const health = agent.health.viewOf(worker.contract);
   const { record, state } = worker;
+  const traffic = agent.traffic.of(record.contract);
+  const ssh = sshEndpoint(record, agent.deps);
   const problem = Object.values(record.tries).at(-1)?.text;
   return {
     contract: record.contract,
@@ -57,7 +60,9 @@ function contractStatus(worker: Worker, health: ContractStatus['health']): Contr
     ...(state.doing === undefined ? {} : { doing: state.doing }),
     ...(state.waitingFor === undefined ? {} : { waitingFor: state.waitingFor }),
     ...(record.instance === undefined ? {} : { externalId: record.instance.externalId }),
-    ...(record.instance?.ssh === undefined ? {} : { ssh: record.instance.ssh }),
+    ...(ssh === undefined ? {} : { ssh }),
+    ...routeStatus(agent, record),
+    ...(traffic === undefined ? {} : { traffic: { in: traffic.in, out: traffic.out } }),
     ...(record.endsAt === undefined ? {} : { endsAt: record.endsAt }),
     ...(health === undefined ? {} : { health }),
     ...(problem === undefined ? {} : { problem }),
@@ -102,6 +107,7 @@ function findings(agent: Agent): Finding[] {
       'Compare its machine with the platform by hand; the agent does nothing about this contract.',
     );
   }
+  found.push(...routeFindings(agent));
   if (agent.sightings.held.length > 0) {
     add(
       'fail',

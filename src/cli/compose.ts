@@ -22,6 +22,7 @@ import type { ActionAnswer } from '../telemetry/local-api.ts';
 import { startLocalApi } from '../telemetry/local-api.ts';
 import { eventOf } from './events.ts';
 import { EXIT, type ExitCode } from './exit.ts';
+import { gatewayDeps, trafficStore } from './gateway.ts';
 import { guardedVault } from './guarded-vault.ts';
 import { ledgerDirectory, socketPath } from './places.ts';
 import { readAgentKey } from './platform.ts';
@@ -96,6 +97,8 @@ export async function runAgent(config: Config, options: RunOptions): Promise<Exi
       sealCredential: trySealCredentials,
       vault: guardedVault(createVault(key.secret, systemRandom)),
       targets,
+      ...(await gatewayDeps(config)),
+      trafficStore: trafficStore(config.agent.stateDir),
       clockSkewMs: () => platform.skew()?.skewMs,
     });
     const localApi = await openLocalApi(agent, ledger, config);

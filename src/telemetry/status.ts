@@ -59,6 +59,18 @@ export interface ContractStatus {
   readonly since: number;
   readonly externalId?: string;
   readonly ssh?: { readonly host: string; readonly port: number; readonly user: string };
+  /** Its ports at this host's address, and whether they are known to lead to it. */
+  readonly route?: {
+    readonly publicIp: string;
+    readonly firstPort: number;
+    readonly lastPort: number;
+    readonly name?: string;
+    readonly state: 'open' | 'opening' | 'closing' | 'closed';
+    /** Why it is not open, or what of it is not there yet. */
+    readonly problem?: string;
+  };
+  /** What it has moved since its contract began, in bytes. */
+  readonly traffic?: { readonly in: number; readonly out: number };
   readonly endsAt?: number;
   readonly health?: HealthStatus;
   /** Reports that the platform does not have yet. */

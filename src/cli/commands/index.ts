@@ -26,6 +26,7 @@ import { setupTokenCommand } from './setup-token.ts';
 import { statusCommand } from './status.ts';
 import { taskDoneCommand, taskFailCommand, taskListCommand, taskShowCommand } from './task.ts';
 import { testProvisionCommand } from './test-provision.ts';
+import { trafficCommand } from './traffic.ts';
 import { uptimeCommand, uptimeExportCommand, uptimeUsageCommand, uptimeVerifyCommand } from './uptime.ts';
 
 /** Where the reference agent keeps it too. */
@@ -55,6 +56,7 @@ export const allCommands: readonly Command[] = [
   runCommand,
   statusCommand,
   explainCommand,
+  trafficCommand,
   uptimeCommand,
   uptimeExportCommand,
   uptimeVerifyCommand,

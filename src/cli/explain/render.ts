@@ -15,6 +15,8 @@ export interface Story {
   readonly hostKey?: { readonly fingerprint: string; readonly trust: HostKeyTrust };
   /** How the recipe ended, with what it printed. */
   readonly recipe?: RecipeEnd;
+  /** Its ports at the host's address, where it needs them. */
+  readonly route?: string;
   readonly entries: readonly TimelineEntry[];
 }
 
@@ -41,6 +43,7 @@ export function renderStory(story: Story, colors: Colors): string {
       ? []
       : [`${colors.bold('host key')}  ${oneLine(story.hostKey.fingerprint)} (${story.hostKey.trust})`]),
     ...(story.recipe === undefined ? [] : [`${colors.bold('recipe')}    ${oneLine(story.recipe.summary)}`]),
+    ...(story.route === undefined ? [] : [`${colors.bold('route')}     ${oneLine(story.route)}`]),
   ];
   const body = table([{ title: '' }, { title: '', align: 'right' }, { title: '' }, { title: '' }], rows);
   const parts = [...head, '', rows.length === 0 ? 'No steps are recorded.' : body, ...printed(story.recipe, colors)];

@@ -1,4 +1,4 @@
-import { type ContractRecord, decide, defaultPolicy, phaseOf } from '../../lifecycle/index.ts';
+import { type ContractRecord, decide, defaultPolicy, phaseOf, type RouteData } from '../../lifecycle/index.ts';
 import { redacted } from '../../telemetry/redact.ts';
 import { flag, type Handler } from '../command.ts';
 import { readConfig } from '../configuration.ts';
@@ -49,8 +49,15 @@ export function tellStory(
       ? {}
       : { hostKey: { fingerprint: record.hostKey, trust: record.hostKeyTrust ?? 'first-use' } }),
     ...(record?.recipe === undefined ? {} : { recipe: record.recipe }),
+    ...(record?.route === undefined ? {} : { route: routeLine(record, record.route) }),
     entries: record === undefined ? [] : timelineOf(record),
   };
+}
+
+function routeLine({ routeState, dnsName }: ContractRecord, route: RouteData): string {
+  const { firstPort, portCount, slug } = route;
+  const name = dnsName === undefined ? '' : `, DNS name ${dnsName.state === 'there' ? 'made' : 'asked for'}`;
+  return `ports ${firstPort} to ${firstPort + portCount - 1} (${routeState ?? 'closed'}), slug ${slug}${name}`;
 }
 
 function whatNext(record: ContractRecord, now: number): string {
