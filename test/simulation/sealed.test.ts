@@ -1,7 +1,9 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { openCredentials } from '../../src/identity/credentials.ts';
 import { createSigner } from '../../src/identity/sign.ts';
 import { parseContractId } from '../../src/ports/ids.ts';
+import type { Log } from '../../src/ports/log.ts';
 import { Secret } from '../../src/ports/secret.ts';
 import { World } from './world.ts';
 
@@ -13,7 +15,8 @@ type Config = Record<string, string>;
 
 /** A handed-over contract of an offering with this configuration, and everything that was said to the platform. */
 async function handedOver(config: Config, seed = 1) {
-  const world = new World({ seed });
+  const logged: string[] = [];
+  const world = new World({ seed, log: recorder(logged) });
   const host = world.addHost();
   world.boot(host);
   await world.run(1_000);
@@ -28,7 +31,14 @@ async function handedOver(config: Config, seed = 1) {
   const contract = world.rent({ offering });
   await world.run(5 * MINUTE, () => contract.status === 'active' || contract.status === 'provisioningfailed');
   await world.run(MINUTE);
-  return { world, host, contract, said };
+  return { world, host, contract, said, logged };
+}
+
+/** Everything that is logged, before any redaction. */
+function recorder(lines: string[]): Log {
+  const write = (fields: object, message: string): void =>
+    void lines.push(`${message} ${inspect(fields, { depth: 9 })}`);
+  return { debug: write, info: write, warn: write, error: write, child: () => recorder(lines) };
 }
 
 /** What the tenant's key makes of what the platform has for the tenant. */
@@ -38,14 +48,16 @@ function opened(envelope: string | undefined, contractId: string): string {
 }
 
 describe('a password of a tenant whose key is known', () => {
-  it('is sealed on this host: neither the platform nor the disk ever has it in clear', async () => {
-    const { world, host, contract, said } = await handedOver({ tenant_pubkey: TENANT });
+  it('is sealed on this host: neither the platform nor the disk nor the log ever has it in clear', async () => {
+    const { world, host, contract, said, logged } = await handedOver({ tenant_pubkey: TENANT });
     expect(host.process?.agent?.resetPassword(contract.id)).toBeUndefined();
     await world.run(2 * MINUTE);
     const password = opened(contract.envelope, contract.id);
     const machine = world.machine(world.machinesOf(contract.id)[0] ?? '');
     expect(machine?.hasPassword(password)).toBe(true);
     expect(said.filter((one) => one.includes(password))).toEqual([]);
+    expect(logged.length).toBeGreaterThan(10);
+    expect(logged.filter((one) => one.includes(password))).toEqual([]);
     const disk = [...host.disk.files.values()].map(({ bytes }) => Buffer.from(bytes).toString('latin1')).join('');
     expect(disk).not.toContain(password);
     const record = [...(host.process?.ledger?.records.values() ?? [])].find((one) => one.contract === contract.id);
