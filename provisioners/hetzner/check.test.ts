@@ -109,6 +109,20 @@ describe('what is wrong is said', () => {
     expect(await codes('warn')).toEqual(['hetzner.requests.low']);
   });
 
+  test('when a server is still being made after a quarter of an hour', async () => {
+    const order = sampleOrder(AGENT);
+    opened.core.faults.add({ call: 'POST /servers', fault: { kind: 'slow', command: 'create_server', ms: 7_200_000 } });
+    const ending = new AbortController();
+    const made = opened.provisioner.create(order, operation(order.stamp, { signal: ending.signal }));
+    made.catch(() => {});
+    while (opened.core.project.servers.size === 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(await codes('warn')).toEqual([]);
+    const [server] = opened.core.project.servers.values();
+    if (server) Object.assign(server, { created: server.created - 1_000_000 });
+    expect(await codes('warn')).toEqual(['hetzner.server.stuck']);
+    ending.abort(new Error('enough'));
+  });
+
   test('when Hetzner has blocked an address', async () => {
     const order = sampleOrder(AGENT);
     const { externalId } = await opened.provisioner.create(order, operation(order.stamp));

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { SIMULATOR_TOKEN } from '../../simulators/hetzner/options.ts';
 import { createVirtualClock, type VirtualClock } from '../../src/platform/virtual-clock.ts';
 import { operation, sampleOrder } from '../../src/provisioner/conformance.ts';
 import type { MachineOrder, Operation } from '../../src/provisioner/index.ts';
@@ -112,6 +113,24 @@ describe('a new machine', () => {
     const text = `MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n--b--\r\n`;
     await create({ ...sampleOrder(AGENT), userData: new Secret(text) });
     expect(servers()[0]?.userData).toBe(text);
+  });
+
+  test('is made from the newest snapshot with the label of its template', async () => {
+    open({ image: 'snapshot:base' });
+    expect(await refused(sampleOrder(AGENT))).toMatchObject({ kind: 'config' });
+    const source = opened.core.admin.addForeign({ name: 'builder' });
+    const headers = { authorization: `Bearer ${SIMULATOR_TOKEN}` };
+    for (const labels of [{ [LABEL.template]: 'base' }, { [LABEL.template]: 'base' }, { [LABEL.template]: 'other' }]) {
+      const body = JSON.stringify({ type: 'snapshot', labels });
+      const path = `/v1/servers/${source}/actions/create_image`;
+      expect(opened.core.handle({ method: 'POST', path, headers, body }).status).toBe(201);
+      await clock.advance(120_000);
+    }
+    await clock.advance(600_000);
+    const order = sampleOrder(AGENT);
+    await create(order);
+    const snapshots = [...opened.core.project.images.values()].filter(({ type }) => type === 'snapshot');
+    expect(servers().find(({ name }) => name === order.name)?.image?.id).toBe(snapshots[1]?.id);
   });
 
   test('shares the project’s one key with all others, and a tenant who comes again is no trouble', async () => {

@@ -33,3 +33,23 @@ it('an offering that the target does not list is left alone: neither locked, nor
   expect(asked.filter((path) => path.includes(foreign.id))).toEqual([]);
   expect(world.machinesOf(foreign.id)).toEqual([]);
 });
+
+it('a machine that cannot be deleted for hours is not forgotten, whoever restarts meanwhile', async () => {
+  const settings = { workIntervalMs: 300_000, reconcileIntervalMs: 600_000 };
+  const world = new World({ seed: 2, backend: hetznerBackend('poweroff'), settings });
+  const host = world.addHost();
+  world.boot(host);
+  const contract = world.rent();
+  await world.run(3_600_000, () => world.platform.contracts.get(contract.id)?.status === 'active');
+  expect(world.machinesOf(contract.id)).toHaveLength(1);
+  world.backend.addTrouble('delete', { kind: 'status', status: 500 }, 0, Number.POSITIVE_INFINITY);
+  world.platform.admin.cancel(contract.id);
+  for (let hour = 0; hour < 4; hour++) {
+    await world.run(3_600_000);
+    host.process?.kill();
+    expect(world.machinesOf(contract.id)).toHaveLength(1);
+  }
+  world.backend.clearTroubles();
+  await world.run(2 * 3_600_000, () => world.machinesOf(contract.id).length === 0);
+  expect(world.machinesOf(contract.id)).toEqual([]);
+});
