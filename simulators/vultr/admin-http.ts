@@ -60,7 +60,7 @@ const fault: z.ZodType<Fault> = z.discriminatedUnion('kind', [
     message: z.string().exactOptional(),
     processed: z.literal(true).exactOptional(),
   }),
-  z.strictObject({ kind: kind('late-tags'), ms: z.number().nonnegative() }),
+  z.strictObject({ kind: kind('late-tags', 'slow'), ms: z.number().nonnegative() }),
   z.strictObject({ kind: kind('rate-limit', 'stays-pending', 'stays-off', 'list-empty', 'list-stale') }),
 ]);
 

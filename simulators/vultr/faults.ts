@@ -15,6 +15,7 @@
  * | accept | 204, and nothing happens |
  * | rate-limit | 429 |
  * | late-tags | POST /instances: for `ms` no list that filters shows the instance |
+ * | slow | POST /instances: takes so much longer to become active |
  * | stays-pending | POST /instances: never becomes active |
  * | stays-off | POST /instances: becomes active, and is off until it is started |
  * | list-empty | lists: empty, and nothing says so |
@@ -35,7 +36,7 @@ export type Fault =
   | { readonly kind: 'delay'; readonly ms: number; readonly at?: 'before' | 'after' }
   | { readonly kind: 'html-502'; readonly processed?: true }
   | { readonly kind: 'error'; readonly status: number; readonly message?: string; readonly processed?: true }
-  | { readonly kind: 'late-tags'; readonly ms: number }
+  | { readonly kind: 'late-tags' | 'slow'; readonly ms: number }
   | { readonly kind: 'rate-limit' | 'stays-pending' | 'stays-off' | 'list-empty' | 'list-stale' };
 
 /** What the call itself has to know of its fault. */

@@ -6,7 +6,7 @@ import { countTraffic } from './traffic.ts';
  * Leads a new instance up: pending, then active and locked, then installing, then ok, and only then its address. There is no
  * action to ask about; whoever waits looks at the instance.
  */
-export function bringUp(cloud: Cloud, instance: Instance): void {
+export function bringUp(cloud: Cloud, instance: Instance, extraMs: number): void {
   const { timings } = cloud.options;
   const activateMs = instance.snapshotId === '' ? timings.activateMs : timings.activateFromSnapshotMs;
   const step = (ms: number, act: () => void): void =>
@@ -15,7 +15,7 @@ export function bringUp(cloud: Cloud, instance: Instance): void {
       act();
       cloud.changed(instance);
     });
-  step(activateMs, () => {
+  step(activateMs + extraMs, () => {
     instance.status = 'active';
     instance.server = 'locked';
     step(timings.lockedMs, () => {

@@ -23,7 +23,7 @@ export interface Instance {
   ipv6: string | undefined;
   readonly wants: { readonly ipv4: boolean; readonly ipv6: boolean };
   /** As it was ordered, decoded. */
-  readonly userData: string;
+  userData: string;
   readonly sshKeys: readonly string[];
   /** Made for every instance; told once, with the order. */
   readonly password: string;

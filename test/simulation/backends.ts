@@ -5,6 +5,7 @@ import { hetznerBackend } from './hetzner-backend.ts';
 import { proxmoxBackend } from './proxmox-backend.ts';
 import { sandboxBackend, sandboxBySsh } from './sandbox-backend.ts';
 import type { SeededRandom } from './seeded-random.ts';
+import { vultrBackend } from './vultr-backend.ts';
 
 type MakeBackend = (clock: Clock, random: SeededRandom, options: BackendOptions) => Backend;
 
@@ -17,6 +18,7 @@ export const BACKENDS = {
   'proxmox-9.1': proxmoxBackend('9.1'),
   hetzner: hetznerBackend('poweroff'),
   'hetzner-snapshot': hetznerBackend('snapshot'),
+  vultr: vultrBackend,
 } as const satisfies Record<string, MakeBackend>;
 
 export type BackendName = keyof typeof BACKENDS;

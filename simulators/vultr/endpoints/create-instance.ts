@@ -54,7 +54,7 @@ export function createInstance({ cloud, body, fate }: Call): Reply {
     boots: fate.kind !== 'stays-off',
     hiddenMs: fate.kind === 'late-tags' ? fate.ms : 0,
   });
-  if (fate.kind !== 'stays-pending') bringUp(cloud, instance);
+  if (fate.kind !== 'stays-pending') bringUp(cloud, instance, fate.kind === 'slow' ? fate.ms : 0);
   return { status: 202, body: { instance: { ...instanceView(instance), default_password: instance.password } } };
 }
 

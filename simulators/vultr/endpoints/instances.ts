@@ -51,6 +51,7 @@ function remove({ cloud, id }: Call): Reply {
   }
   refuseLocked(instance, 'Unable to destroy server: Unable to remove VM: Server is currently locked');
   instance.deleting = true;
+  cloud.changed(instance);
   cloud.later(cloud.options.timings.deleteMs, () => {
     if (isThere(cloud, instance)) takeAway(cloud, instance);
   });
