@@ -24,9 +24,11 @@ export function readRoute(method: string, target: string): Route | undefined {
   const path = at < 0 ? target : target.slice(0, at);
   if (!path.startsWith('/v2/')) return undefined;
   const [collection = '', id, ...rest] = path.slice(4).split('/');
-  const template = ['', collection, ...(id === undefined ? [] : ['{id}', ...rest])].join('/');
+  // A word in the place of an id may be a path of its own.
+  const isWord = PATHS.has(path.slice(3));
+  const template = isWord ? path.slice(3) : ['', collection, ...(id === undefined ? [] : ['{id}', ...rest])].join('/');
   if (!PATHS.has(template)) return undefined;
   const call = `${method} ${template}`;
   const query = new URLSearchParams(at < 0 ? '' : target.slice(at + 1));
-  return { call, endpoint: BY_CALL.get(call), query, id: id ?? '' };
+  return { call, endpoint: BY_CALL.get(call), query, id: isWord ? '' : (id ?? '') };
 }

@@ -14,7 +14,8 @@ const USER_DATA_BYTES = 65_535;
 const order = z.object({
   region: z.string(),
   plan: z.string(),
-  os_id: z.number().int().optional(),
+  // Libcloud sends it as a text, and the real API takes that.
+  os_id: z.union([z.number().int(), z.string().regex(/^\d+$/).transform(Number)]).optional(),
   image_id: z.string().optional(),
   snapshot_id: z.string().optional(),
   label: z.string().max(255).default(''),

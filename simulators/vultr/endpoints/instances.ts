@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { type Reply, VultrRefusal } from '../api.ts';
 import type { Call, Endpoint } from '../call.ts';
 import { type Cloud, instanceOf } from '../cloud.ts';
@@ -20,7 +21,11 @@ export const instanceEndpoints: readonly Endpoint[] = [
   },
   { call: 'DELETE /instances/{id}', handle: remove },
   { call: 'POST /instances/{id}/start', handle: start },
-  { call: 'POST /instances/{id}/halt', handle: halt },
+  { call: 'POST /instances/{id}/halt', handle: ({ cloud, id }) => halt(cloud, [id]) },
+  {
+    call: 'POST /instances/halt',
+    handle: ({ cloud, body }) => halt(cloud, body(z.object({ instance_ids: z.array(z.string()) })).instance_ids),
+  },
   { call: 'GET /instances/{id}/bandwidth', handle: bandwidth },
 ];
 
@@ -69,11 +74,12 @@ function start({ cloud, id }: Call): Reply {
 }
 
 /** Pulls the plug: nothing asks the guest. */
-function halt({ cloud, id }: Call): Reply {
-  const instance = changeable(cloud, id, 'halt');
-  cloud.later(cloud.options.timings.haltMs, () => {
-    if (isThere(cloud, instance)) switchOff(cloud, instance);
-  });
+function halt(cloud: Cloud, ids: readonly string[]): Reply {
+  for (const instance of ids.map((id) => changeable(cloud, id, 'halt'))) {
+    cloud.later(cloud.options.timings.haltMs, () => {
+      if (isThere(cloud, instance)) switchOff(cloud, instance);
+    });
+  }
   return { status: 204 };
 }
 
