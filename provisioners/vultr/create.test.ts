@@ -1,10 +1,11 @@
+import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Fault } from '../../simulators/vultr/faults.ts';
 import type { VultrChoices } from '../../simulators/vultr/options.ts';
 import { createVirtualClock, type VirtualClock } from '../../src/platform/virtual-clock.ts';
 import { everyText } from '../../src/provisioner/conformance/judge.ts';
 import { again, operation, sampleOrder } from '../../src/provisioner/conformance/operations.ts';
-import { type MachineOrder, type Operation, Secret } from '../../src/provisioner/index.ts';
+import { type Log, type MachineOrder, type Operation, Secret } from '../../src/provisioner/index.ts';
 import { AGENT, type Opened, openTarget, played, refusalOf } from './fixtures.ts';
 import { stampTags, TAG } from './tags.ts';
 
@@ -106,13 +107,18 @@ describe('a new machine', () => {
     ]);
   });
 
-  test('has a password that is kept nowhere: not in a handle, not in an error, not in what is handed over', async () => {
+  test('has a password that is kept nowhere: not in a handle, a log line, an error, or what is handed over', async () => {
     const order = sampleOrder(AGENT);
-    const op = operation(order.stamp);
+    const lines: unknown[] = [];
+    const write = (...line: unknown[]): void => void lines.push(inspect(line, { depth: 8 }));
+    const log: Log = { debug: write, info: write, warn: write, error: write, child: () => log };
+    const op = { ...operation(order.stamp), log };
+    opened.core.faults.add({ call: 'POST /instances', fault: { kind: 'error', status: 500, processed: true } });
     const instance = await create(order, op);
     const password = instances()[0]?.password ?? 'none';
     expect(password).toHaveLength(16);
-    expect(JSON.stringify([instance, op.handles])).not.toContain(password);
+    expect(lines.length).toBeGreaterThan(0);
+    expect(JSON.stringify([instance, op.handles, lines])).not.toContain(password);
     fault({ kind: 'late-tags', ms: 60_000 });
     opened.tampers.push({
       after: ({ method }, response) =>
