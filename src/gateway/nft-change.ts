@@ -65,7 +65,11 @@ type Entries = ReadonlyMap<string, string> | undefined;
 
 /** What `these` have and `those` have not, or with another value. */
 function lacking(these: Entries, those: Entries): [string, string][] {
-  return [...(these ?? [])].filter(([key, value]) => those?.get(key) !== value);
+  if (these === undefined) return [];
+  if (those === undefined || those.size === 0) return [...these];
+  const found: [string, string][] = [];
+  for (const [key, value] of these) if (those.get(key) !== value) found.push([key, value]);
+  return found;
 }
 
 function describe(skeleton: Skeleton, seen: Elements, wanted: Elements): string[] {

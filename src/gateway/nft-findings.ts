@@ -1,5 +1,6 @@
 import type { GatewayConfig } from '../config/types.ts';
 import type { Finding } from '../provisioner/contract.ts';
+import { gatewayOf, parseNetwork } from './ipam-network.ts';
 import type { NetdClient } from './netd-client.ts';
 import type { Answer } from './netd-protocol.ts';
 import { type HostFacts, readHostFacts } from './nft-host.ts';
@@ -60,6 +61,15 @@ export function hostFindings(settings: GatewayConfig, facts: HostFacts): Finding
       title,
       'Where a router translates the public address, set [gateway] local_ip to this host’s own.',
     );
+  }
+  const gateway = gatewayOf(parseNetwork(settings.tenantNetwork));
+  if (!facts.addresses.includes(gateway)) {
+    findings.push({
+      level: 'warn',
+      code: 'gateway.address.gateway',
+      title: `No interface of this host has ${gateway}, the address that machines send to when they mean the world.`,
+      remedy: `Give the machines’ bridge the address ${gateway}/${settings.tenantNetwork.split('/')[1]}.`,
+    });
   }
   for (const name of facts.missingInterfaces) {
     fail('interface.missing', `There is no network interface ${name}.`, 'Correct [gateway] tenant_interfaces.');

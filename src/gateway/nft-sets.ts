@@ -1,4 +1,5 @@
 import type { PlannedMachine } from './plan.ts';
+import { forwardsOf } from './plan-ports.ts';
 
 export type Family = 'inet' | 'bridge';
 export type SetName =
@@ -54,8 +55,9 @@ export type Elements = ReadonlyMap<SetName, ReadonlyMap<string, string>>;
 export function elementsOf(machines: Iterable<PlannedMachine>, publicAddresses: readonly string[]): Elements {
   const sets = new Map(SET_NAMES.map((name) => [name, new Map<string, string>()]));
   const put = (name: SetName, key: string, value = ''): void => void sets.get(name)?.set(key, value);
-  for (const { contract, ipv4, ipv6, mac, forwards } of machines) {
-    for (const { protocol, publicPort, port } of forwards) {
+  for (const machine of machines) {
+    const { contract, ipv4, ipv6, mac } = machine;
+    for (const { protocol, publicPort, port } of forwardsOf(machine)) {
       for (const address of publicAddresses) put('forwards', `${address}|${protocol}|${publicPort}`, ipv4);
       put('ports', `${protocol}|${publicPort}`, String(port));
       put('open', `${ipv4}|${protocol}|${publicPort}`);

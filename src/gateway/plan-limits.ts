@@ -1,6 +1,6 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import type { GatewayConfig } from '../config/types.ts';
-import { isAssignable, parseNetwork } from './ipam-network.ts';
+import { type Ipv4Network, isAssignable, parseNetwork } from './ipam-network.ts';
 import type { Route } from './port.ts';
 
 /**
@@ -15,7 +15,7 @@ export function objection(settings: GatewayConfig, { firstPort, portCount, machi
   }
   // A machine may have kept ports from a time when each got more of them.
   if (portCount > Math.max(portsPerVm, MOST_PORTS)) return `${portCount} ports are too many for one machine`;
-  if (!isIPv4(machine.ipv4) || !isAssignable(parseNetwork(tenantNetwork), machine.ipv4)) {
+  if (!isIPv4(machine.ipv4) || !isAssignable(networkOf(settings), machine.ipv4)) {
     return `${machine.ipv4} is not an address for machines in ${tenantNetwork}`;
   }
   if (machine.ipv6 === undefined) return undefined;
@@ -24,6 +24,15 @@ export function objection(settings: GatewayConfig, { firstPort, portCount, machi
 }
 
 const MOST_PORTS = 1000;
+
+const networks = new WeakMap<GatewayConfig, Ipv4Network>();
+
+/** Asked for each route, and always the same. */
+function networkOf(settings: GatewayConfig): Ipv4Network {
+  const known = networks.get(settings) ?? parseNetwork(settings.tenantNetwork);
+  networks.set(settings, known);
+  return known;
+}
 
 function isWithin(network: string, address: string): boolean {
   const [base = '', length = ''] = network.split('/');

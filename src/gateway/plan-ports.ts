@@ -1,4 +1,4 @@
-import type { Route } from './port.ts';
+import type { PlannedMachine } from './plan.ts';
 
 export type Protocol = 'tcp' | 'udp';
 
@@ -13,13 +13,9 @@ const TCP_PORTS = 4;
 const INNER_BASE = 10_000;
 
 /** The port map that the platform's web pages show to tenants: SSH, then TCP 10001 to 10004, then UDP 10005 and up. */
-export function forwardsOf({
-  firstPort,
-  portCount,
-  machine,
-}: Pick<Route, 'firstPort' | 'portCount' | 'machine'>): Forward[] {
-  return Array.from({ length: portCount }, (_, offset): Forward => {
-    const publicPort = firstPort + offset;
+export function forwardsOf(machine: Pick<PlannedMachine, 'firstPort' | 'portCount' | 'sshPort'>): Forward[] {
+  return Array.from({ length: machine.portCount }, (_, offset): Forward => {
+    const publicPort = machine.firstPort + offset;
     if (offset === 0) return { protocol: 'tcp', publicPort, port: machine.sshPort };
     return { protocol: offset <= TCP_PORTS ? 'tcp' : 'udp', publicPort, port: INNER_BASE + offset };
   });

@@ -2,7 +2,6 @@ import type { GatewayConfig } from '../config/types.ts';
 import type { ContractId } from '../ports/ids.ts';
 import { conflicts } from './plan-conflicts.ts';
 import { objection } from './plan-limits.ts';
-import { type Forward, forwardsOf } from './plan-ports.ts';
 import type { Route } from './port.ts';
 
 /** What a machine gets of the kernel. */
@@ -11,7 +10,9 @@ export interface PlannedMachine {
   readonly ipv4: string;
   readonly ipv6?: string;
   readonly mac?: string;
-  readonly forwards: readonly Forward[];
+  readonly firstPort: number;
+  readonly portCount: number;
+  readonly sshPort: number;
 }
 
 /** What the kernel is to have, for every machine; the same routes in another order are the same plan. */
@@ -38,12 +39,28 @@ export function planRoutes(settings: GatewayConfig, routes: readonly Route[]): P
 }
 
 function plannedMachine(route: Route): PlannedMachine {
-  const { ipv4, ipv6, mac } = route.machine;
+  const { contract, firstPort, portCount } = route;
+  const { ipv4, ipv6, mac, sshPort } = route.machine;
   return {
-    contract: route.contract,
+    contract,
+    firstPort,
+    portCount,
+    sshPort,
     ipv4,
     ...(ipv6 === undefined ? {} : { ipv6 }),
     ...(mac === undefined ? {} : { mac: mac.toLowerCase() }),
-    forwards: forwardsOf(route),
   };
+}
+
+export function sameMachine(a: PlannedMachine, b: PlannedMachine | undefined): boolean {
+  return (
+    b !== undefined &&
+    a.contract === b.contract &&
+    a.firstPort === b.firstPort &&
+    a.portCount === b.portCount &&
+    a.sshPort === b.sshPort &&
+    a.ipv4 === b.ipv4 &&
+    a.ipv6 === b.ipv6 &&
+    a.mac === b.mac
+  );
 }

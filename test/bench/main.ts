@@ -3,6 +3,7 @@ import { burst } from './burst.ts';
 import { delivery } from './delivery.ts';
 import { writeDocs } from './docs.ts';
 import { type Bench, type Findings, isKept, type Scope } from './figure.ts';
+import { gateway } from './gateway.ts';
 import { health } from './health.ts';
 import { heartbeat } from './heartbeat.ts';
 import { hetzner } from './hetzner.ts';
@@ -31,6 +32,7 @@ const BENCHES: readonly Bench[] = [
   idle,
   proxmox,
   hetzner,
+  gateway,
 ];
 
 const HELP = `npm run bench [-- OPTIONS]

@@ -19,7 +19,7 @@ export function namespacesAvailable(): true | string {
   return existsSync('/usr/sbin/nft') || 'the Debian package nftables is missing';
 }
 
-async function installNft(): Promise<void> {
+export async function installNft(): Promise<void> {
   if (existsSync('/usr/sbin/nft')) return;
   const install = [
     '-o',
