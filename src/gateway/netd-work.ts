@@ -1,4 +1,3 @@
-import type { GatewayConfig } from '../config/types.ts';
 import { VERSION } from '../host/version.ts';
 import { parseContractId } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
@@ -8,6 +7,7 @@ import type { Nft } from './nft-run.ts';
 import { counterName } from './nft-sets.ts';
 import { createNftTable, type NftTable } from './nft-table.ts';
 import { planRoutes } from './plan.ts';
+import { type NetworkSettings, settingsText } from './plan-settings.ts';
 
 /** Answers requests, one after the other. Settings are the helper's own: nothing that is asked for goes beyond them. */
 export interface NetdWork {
@@ -17,7 +17,7 @@ export interface NetdWork {
 }
 
 export interface NetdDeps {
-  readonly settings: GatewayConfig;
+  readonly settings: NetworkSettings;
   readonly nft: Nft;
   readonly log: Log;
 }
@@ -45,7 +45,7 @@ async function work(request: Request, table: NftTable, deps: NetdDeps, signal: A
   switch (request.op) {
     case 'about': {
       const { bridge } = await table.ability(signal);
-      return { version: VERSION, nft: await nft.version(signal), bridge, settings: JSON.stringify(settings) };
+      return { version: VERSION, nft: await nft.version(signal), bridge, settings: settingsText(settings) };
     }
     case 'apply': {
       const { machines, refused } = planRoutes(settings, request.routes.map(asRoute));

@@ -1,15 +1,15 @@
-import type { GatewayConfig } from '../config/types.ts';
 import { gatewayOf, parseNetwork } from './ipam-network.ts';
 import type { Rule } from './nft-chains.ts';
 import { ACCEPT, concat, DROP, is, isNot, meta, type NftExpression, oneOf, payload, prefix } from './nft-json.ts';
 import type { KernelAbility } from './nft-kernel.ts';
+import type { NetworkSettings } from './plan-settings.ts';
 
 /**
  * What goes from port to port of a bridge never comes by the rules for routed traffic. So neighbours are kept apart here, and here
  * alone can be seen which network card a packet came from. Works by addresses, which need no knowledge of bridges; where the
  * kernel tells a bridge's name too, nothing at all passes between ports of the tenants' bridges.
  */
-export function bridgeRules(settings: GatewayConfig, ability: Exclude<KernelAbility['bridge'], 'none'>): Rule[] {
+export function bridgeRules(settings: NetworkSettings, ability: Exclude<KernelAbility['bridge'], 'none'>): Rule[] {
   const own = prefix(settings.tenantNetwork);
   const { tenantInterfaces } = settings;
   const ports = (...expr: NftExpression[]): Rule => ({ family: 'bridge', chain: 'ports', expr });

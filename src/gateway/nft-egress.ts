@@ -1,9 +1,12 @@
-import type { GatewayConfig } from '../config/types.ts';
 import type { Rule } from './nft-chains.ts';
 import { ACCEPT, ct, DROP, goto, has, is, meta, type NftExpression, oneOf, over, payload, prefix } from './nft-json.ts';
+import type { NetworkSettings } from './plan-settings.ts';
 
 /** What is forwarded from and to machines: everything that is not accepted here ends here. */
-export function egressRules(settings: GatewayConfig, inet: (chain: string, ...expr: NftExpression[]) => Rule): Rule[] {
+export function egressRules(
+  settings: NetworkSettings,
+  inet: (chain: string, ...expr: NftExpression[]) => Rule,
+): Rule[] {
   const { tenantNetwork, tenantNetworkV6, allowedNetworks, metadata, smtp } = settings;
   const lists = (networks: readonly string[]): NftExpression => oneOf(networks.map(prefix));
   const mail = smtp === 'allow' ? [] : [is(payload('tcp', 'dport'), 25), DROP];
@@ -81,7 +84,7 @@ function v6Rules(inet: (chain: string, ...expr: NftExpression[]) => Rule): Rule[
 }
 
 function bandwidthRules(
-  { bandwidthMbit }: GatewayConfig,
+  { bandwidthMbit }: NetworkSettings,
   inet: (chain: string, ...expr: NftExpression[]) => Rule,
 ): Rule[] {
   if (bandwidthMbit === undefined) return [];
@@ -104,7 +107,7 @@ function connectionRules(
   chain: string,
   source: NftExpression,
   set: string,
-  { newConnectionsPerSecond: rate }: GatewayConfig,
+  { newConnectionsPerSecond: rate }: NetworkSettings,
   inet: (chain: string, ...expr: NftExpression[]) => Rule,
 ): Rule[] {
   if (rate === undefined) return [];

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import type { GatewayConfig } from '../config/types.ts';
 import { foreignFindings, helperFindings, hostFindings } from './nft-findings.ts';
 import { SETTINGS } from './nft-fixtures.ts';
 import type { HostFacts } from './nft-host.ts';
+import { type NetworkSettings, settingsText } from './plan-settings.ts';
 
-const settings: GatewayConfig = { ...SETTINGS, tenantInterfaces: ['vmbr1'] };
+const settings: NetworkSettings = { ...SETTINGS, tenantInterfaces: ['vmbr1'] };
 const facts: HostFacts = {
   forwarding: true,
   forwarding6: false,
@@ -19,7 +19,7 @@ test('a host that is as it should be passes', () => {
   expect(hostFindings(settings, facts).map(({ level }) => level)).toEqual(['pass']);
 });
 
-test.each<[string, Partial<HostFacts>, Partial<GatewayConfig>]>([
+test.each<[string, Partial<HostFacts>, Partial<NetworkSettings>]>([
   ['fail gateway.forwarding.off', { forwarding: false }, {}],
   ['fail gateway.forwarding6.off', {}, { tenantNetworkV6: '2001:db8::/64' }],
   ['fail gateway.address.absent', { addresses: ['10.77.0.1'] }, {}],
@@ -35,7 +35,7 @@ test.each<[string, Partial<HostFacts>, Partial<GatewayConfig>]>([
   expect(findings[0]?.remedy).toBeDefined();
 });
 
-const about = { version: '1', nft: '1.0.6', bridge: 'names' as const, settings: JSON.stringify(settings) };
+const about = { version: '1', nft: '1.0.6', bridge: 'names' as const, settings: settingsText(settings) };
 
 test.each<[string, Partial<typeof about> | { bridge: 'none' | 'addresses' }]>([
   ['pass gateway.helper', {}],

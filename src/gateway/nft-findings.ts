@@ -1,14 +1,14 @@
-import type { GatewayConfig } from '../config/types.ts';
 import type { Finding } from '../provisioner/contract.ts';
 import { gatewayOf, parseNetwork } from './ipam-network.ts';
 import type { NetdClient } from './netd-client.ts';
 import type { Answer } from './netd-protocol.ts';
 import { type HostFacts, readHostFacts } from './nft-host.ts';
+import { type NetworkSettings, settingsText } from './plan-settings.ts';
 import { GatewayError } from './port.ts';
 
 /** What of this host stands in the gateway's way, with what to do about it. Looks only. */
 export async function gatewayFindings(
-  settings: GatewayConfig,
+  settings: NetworkSettings,
   helper: NetdClient,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
@@ -33,7 +33,7 @@ function unreachable(error: GatewayError): Finding {
 }
 
 /** Settings of the host itself. */
-export function hostFindings(settings: GatewayConfig, facts: HostFacts): Finding[] {
+export function hostFindings(settings: NetworkSettings, facts: HostFacts): Finding[] {
   const findings: Finding[] = [];
   const fail = (code: string, title: string, remedy: string): void => {
     findings.push({ level: 'fail', code: `gateway.${code}`, title, remedy });
@@ -113,7 +113,7 @@ export function hostFindings(settings: GatewayConfig, facts: HostFacts): Finding
 const OLDEST_NFT = [1, 0, 6];
 
 /** The helper and what it runs on. */
-export function helperFindings(settings: GatewayConfig, about: Answer<'about'>): Finding[] {
+export function helperFindings(settings: NetworkSettings, about: Answer<'about'>): Finding[] {
   const findings: Finding[] = [];
   if (isOlder(about.nft)) {
     findings.push({
@@ -123,7 +123,7 @@ export function helperFindings(settings: GatewayConfig, about: Answer<'about'>):
       remedy: 'Upgrade the package nftables.',
     });
   }
-  if (about.settings !== JSON.stringify(settings)) {
+  if (about.settings !== settingsText(settings)) {
     findings.push({
       level: 'fail',
       code: 'gateway.helper.settings',
@@ -147,7 +147,7 @@ export function helperFindings(settings: GatewayConfig, about: Answer<'about'>):
 }
 
 /** Rules of other programs that outrank ours: a packet that any of them drops is gone. */
-export function foreignFindings(settings: GatewayConfig, survey: Answer<'survey'>): Finding[] {
+export function foreignFindings(settings: NetworkSettings, survey: Answer<'survey'>): Finding[] {
   const names = settings.tenantInterfaces.length === 0 ? ['BRIDGE'] : settings.tenantInterfaces;
   return survey.forwardDrops.map((chain): Finding => {
     const docker = chain === 'ip filter FORWARD';

@@ -1,19 +1,14 @@
-import type { GatewayConfig } from '../config/types.ts';
 import type { ContractId } from '../ports/ids.ts';
+import type { NetworkSettings } from './plan-settings.ts';
 import type { Route } from './port.ts';
 
 /** A gateway as `[gateway]` with nothing but what is required makes it, for tests. */
-export const SETTINGS: GatewayConfig = {
-  dcId: 'dc-test',
+export const SETTINGS: NetworkSettings = {
   publicIp: '203.0.113.1',
   localIp: '203.0.113.1',
-  domain: 'decent-cloud.org',
-  gwPrefix: 'gw',
   portRangeStart: 20_000,
   portRangeEnd: 59_999,
   portsPerVm: 10,
-  caddySitesDir: '/etc/caddy/sites',
-  portAllocationsPath: '/var/lib/dc-agent/port-allocations.json',
   tenantNetwork: '10.77.0.0/16',
   tenantInterfaces: [],
   hostServices: ['udp/67', 'udp/53', 'tcp/53'],
@@ -21,7 +16,6 @@ export const SETTINGS: GatewayConfig = {
   smtp: 'deny',
   metadata: 'deny',
   nftTable: 'dc_agent',
-  helperSocket: '/run/dc-agent-netd/netd.sock',
 };
 
 export function contract(n: number): ContractId {

@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
-import type { GatewayConfig } from '../config/types.ts';
 import { parseNetwork, toNumber } from './ipam-network.ts';
+import type { NetworkSettings } from './plan-settings.ts';
 
 /** How this host's network is set up, as far as the gateway rests on it. */
 export interface HostFacts {
@@ -18,7 +18,7 @@ export interface HostFacts {
 }
 
 /** Reads /proc and /sys; needs no privileges. */
-export async function readHostFacts({ tenantInterfaces, tenantNetwork }: GatewayConfig): Promise<HostFacts> {
+export async function readHostFacts({ tenantInterfaces, tenantNetwork }: NetworkSettings): Promise<HostFacts> {
   const addresses = Object.entries(networkInterfaces()).flatMap(([name, list]) =>
     (list ?? []).filter(({ family }) => family === 'IPv4').map(({ address }) => ({ name, address })),
   );

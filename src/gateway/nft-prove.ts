@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
-import type { GatewayConfig } from '../config/types.ts';
 import type { NetdClient } from './netd-client.ts';
+import type { NetworkSettings } from './plan-settings.ts';
 import type { Proof, Route } from './port.ts';
 
 /**
@@ -16,7 +16,7 @@ import type { Proof, Route } from './port.ts';
  */
 export async function proveRoute(
   helper: NetdClient,
-  { publicIp }: GatewayConfig,
+  { publicIp }: NetworkSettings,
   route: Route,
   signal: AbortSignal,
 ): Promise<Proof> {

@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import type { GatewayConfig } from '../config/types.ts';
 import { SETTINGS } from './nft-fixtures.ts';
 import { rulesFor } from './nft-rules.ts';
 import { skeletonFor } from './nft-skeleton.ts';
+import type { NetworkSettings } from './plan-settings.ts';
 
 const NAMES = { bridge: 'names' } as const;
 
 /** The rules of one chain as one line of JSON each. */
 function chain(
   name: string,
-  change: Partial<GatewayConfig> = {},
+  change: Partial<NetworkSettings> = {},
   kernel: Parameters<typeof rulesFor>[1] = NAMES,
 ): string[] {
   return rulesFor({ ...SETTINGS, ...change }, kernel)
@@ -72,7 +72,7 @@ describe('rules follow from the settings', () => {
 });
 
 test('every setting that changes a rule changes the mark by which rules are known', () => {
-  const changes: Partial<GatewayConfig>[] = [
+  const changes: Partial<NetworkSettings>[] = [
     {},
     { smtp: 'allow' },
     { metadata: 'allow' },

@@ -1,4 +1,3 @@
-import type { GatewayConfig } from '../config/types.ts';
 import { bridgeRules } from './nft-bridge.ts';
 import type { Rule } from './nft-chains.ts';
 import { egressRules } from './nft-egress.ts';
@@ -21,9 +20,10 @@ import {
   prefix,
 } from './nft-json.ts';
 import type { KernelAbility } from './nft-kernel.ts';
+import type { NetworkSettings } from './plan-settings.ts';
 
 /** All rules, in the order of their chains. They name no machine: machines are in the sets alone, so rules change with the settings only. */
-export function rulesFor(settings: GatewayConfig, kernel: KernelAbility): readonly Rule[] {
+export function rulesFor(settings: NetworkSettings, kernel: KernelAbility): readonly Rule[] {
   const inet = (chain: string, ...expr: NftExpression[]): Rule => ({ family: 'inet', chain, expr });
   return [
     ...forgedRules(settings, inet),
@@ -55,7 +55,7 @@ const forth = is(ct('direction'), 'original');
 const back = is(ct('direction'), 'reply');
 
 /** A machine sends under its own addresses, and nobody else under theirs. */
-function forgedRules({ tenantInterfaces, tenantNetwork, tenantNetworkV6 }: GatewayConfig, inet: Inet): Rule[] {
+function forgedRules({ tenantInterfaces, tenantNetwork, tenantNetworkV6 }: NetworkSettings, inet: Inet): Rule[] {
   if (tenantInterfaces.length === 0) return [];
   const inside = is(meta('iifname'), oneOf(tenantInterfaces));
   const outside = isNot(meta('iifname'), oneOf([...tenantInterfaces, 'lo']));
@@ -74,7 +74,7 @@ function forgedRules({ tenantInterfaces, tenantNetwork, tenantNetworkV6 }: Gatew
  * Connections remember where they were translated to for as long as somebody keeps them busy, whatever has become of the port. So each
  * packet that comes in is looked up again: when its port was closed it ends here, and never reaches the address's next machine.
  */
-function endedRules({ tenantNetwork }: GatewayConfig, inet: Inet): Rule[] {
+function endedRules({ tenantNetwork }: NetworkSettings, inet: Inet): Rule[] {
   const machine = ct('ip saddr', 'reply');
   return [
     inet('ended', translated, forth, tcpOrUdp, is(concat(machine, protocol, port), '@open'), ACCEPT),
@@ -95,7 +95,7 @@ const translate: readonly NftExpression[] = [
 ];
 
 /** What machines may reach on this host. */
-function hostRules(settings: GatewayConfig, inet: Inet): Rule[] {
+function hostRules(settings: NetworkSettings, inet: Inet): Rule[] {
   const { tenantInterfaces, tenantNetwork, tenantNetworkV6, hostServices } = settings;
   const sources: NftExpression[][] = [
     [isNot(meta('iifname'), 'lo'), is(from4, prefix(tenantNetwork))],
@@ -125,7 +125,7 @@ function hostRules(settings: GatewayConfig, inet: Inet): Rule[] {
 const NEIGHBOURS = ['nd-neighbor-solicit', 'nd-neighbor-advert', 'nd-router-solicit', 'echo-request'];
 
 /** Everything from or to machines goes through `tenants`, and nothing else does. */
-function throughRules({ tenantInterfaces, tenantNetwork, tenantNetworkV6 }: GatewayConfig, inet: Inet): Rule[] {
+function throughRules({ tenantInterfaces, tenantNetwork, tenantNetworkV6 }: NetworkSettings, inet: Inet): Rule[] {
   const networks = [is(from4, prefix(tenantNetwork)), is(to4, prefix(tenantNetwork))];
   if (tenantNetworkV6 !== undefined)
     networks.push(is(from6, prefix(tenantNetworkV6)), is(to6, prefix(tenantNetworkV6)));
@@ -143,7 +143,7 @@ function countRules(chain: string, inet: Inet): Rule[] {
 }
 
 /** To the outside under this host's address; to another machine too (hairpin), or that one would answer past us. */
-function outwardRules({ tenantNetwork }: GatewayConfig, inet: Inet): Rule[] {
+function outwardRules({ tenantNetwork }: NetworkSettings, inet: Inet): Rule[] {
   const own = prefix(tenantNetwork);
   return [
     inet('outwards', is(from4, own), is(to4, own), translated, MASQUERADE),

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { GatewayConfig } from '../config/types.ts';
 import { CHAINS, type Chain, type Rule } from './nft-chains.ts';
 import type { NftCommand } from './nft-json.ts';
 import type { KernelAbility } from './nft-kernel.ts';
 import { rulesFor } from './nft-rules.ts';
 import { type Family, SET_NAMES, SETS, type SetName } from './nft-sets.ts';
+import type { NetworkSettings } from './plan-settings.ts';
 
 /** A set that the kernel itself fills while packets pass; elements leave by themselves. */
 export interface NotingSet {
@@ -25,7 +25,7 @@ export interface Skeleton {
   readonly mark: string;
 }
 
-export function skeletonFor(settings: GatewayConfig, kernel: KernelAbility): Skeleton {
+export function skeletonFor(settings: NetworkSettings, kernel: KernelAbility): Skeleton {
   const families: readonly Family[] = kernel.bridge === 'none' ? ['inet'] : ['inet', 'bridge'];
   const here = ({ family }: { family: Family }): boolean => families.includes(family);
   const parts = {
@@ -85,7 +85,7 @@ function typeJson(type: readonly string[]): unknown {
 
 const NOTES_AT_MOST = 65_536;
 
-const NOTING: readonly (NotingSet & { when(settings: GatewayConfig): boolean })[] = [
+const NOTING: readonly (NotingSet & { when(settings: NetworkSettings): boolean })[] = [
   { name: 'answers', type: ['inet_service', 'inet_service', 'ipv4_addr'], seconds: 60, when: () => true },
   {
     name: 'begun',

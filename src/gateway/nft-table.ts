@@ -1,4 +1,3 @@
-import type { GatewayConfig } from '../config/types.ts';
 import type { ContractId } from '../ports/ids.ts';
 import { type Change, exchange, repair, type Wanted, wantedOf } from './nft-change.ts';
 import { type KernelAbility, kernelAbility } from './nft-kernel.ts';
@@ -6,6 +5,7 @@ import { type CounterValue, readChains, readCounters, readTables, type Seen } fr
 import { type Nft, NftRefusal } from './nft-run.ts';
 import { type Skeleton, skeletonFor } from './nft-skeleton.ts';
 import { type PlannedMachine, sameMachine } from './plan.ts';
+import type { NetworkSettings } from './plan-settings.ts';
 import { GatewayError } from './port.ts';
 
 type Machines = ReadonlyMap<ContractId, PlannedMachine>;
@@ -32,7 +32,7 @@ const CHANGES_UNCHECKED = 50;
 /** Reading this many machines back takes nft about a fifth of a second of CPU time (1.5 s for 2,000). */
 const COMPARED_AT_ONCE = 250;
 
-export function createNftTable(settings: GatewayConfig, nft: Nft): NftTable {
+export function createNftTable(settings: NetworkSettings, nft: Nft): NftTable {
   const publicAddresses = [...new Set([settings.publicIp, settings.localIp])];
   const wanted = (machines: Iterable<PlannedMachine>): Wanted => wantedOf(machines, publicAddresses);
   let skeleton: Skeleton | undefined;

@@ -1,13 +1,13 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
-import type { GatewayConfig } from '../config/types.ts';
 import { type Ipv4Network, isAssignable, parseNetwork } from './ipam-network.ts';
+import type { NetworkSettings } from './plan-settings.ts';
 import type { Route } from './port.ts';
 
 /**
  * Why a route may not be, by itself; undefined when it may. These are the limits that hold against a daemon gone bad: no port
  * outside the range, nothing that leads anywhere but into the tenants' network.
  */
-export function objection(settings: GatewayConfig, { firstPort, portCount, machine }: Route): string | undefined {
+export function objection(settings: NetworkSettings, { firstPort, portCount, machine }: Route): string | undefined {
   const { portRangeStart, portRangeEnd, portsPerVm, tenantNetwork, tenantNetworkV6 } = settings;
   const last = firstPort + portCount - 1;
   if (firstPort < portRangeStart || last > portRangeEnd) {
@@ -25,10 +25,10 @@ export function objection(settings: GatewayConfig, { firstPort, portCount, machi
 
 const MOST_PORTS = 1000;
 
-const networks = new WeakMap<GatewayConfig, Ipv4Network>();
+const networks = new WeakMap<NetworkSettings, Ipv4Network>();
 
 /** Asked for each route, and always the same. */
-function networkOf(settings: GatewayConfig): Ipv4Network {
+function networkOf(settings: NetworkSettings): Ipv4Network {
   const known = networks.get(settings) ?? parseNetwork(settings.tenantNetwork);
   networks.set(settings, known);
   return known;

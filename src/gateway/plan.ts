@@ -1,7 +1,7 @@
-import type { GatewayConfig } from '../config/types.ts';
 import type { ContractId } from '../ports/ids.ts';
 import { conflicts } from './plan-conflicts.ts';
 import { objection } from './plan-limits.ts';
+import type { NetworkSettings } from './plan-settings.ts';
 import type { Route } from './port.ts';
 
 /** What a machine gets of the kernel. */
@@ -26,7 +26,7 @@ export interface Plan {
  * Routes within the limits become a plan; the others are refused one by one. Of routes that want the same port or address all are
  * refused: nobody here can know whose it is, and the wrong guess shows one tenant's machine to another's visitors.
  */
-export function planRoutes(settings: GatewayConfig, routes: readonly Route[]): Plan {
+export function planRoutes(settings: NetworkSettings, routes: readonly Route[]): Plan {
   const refused = new Map<ContractId, string>();
   const sound = routes.filter((route) => {
     const why = objection(settings, route);
