@@ -27,6 +27,20 @@ export const MUTANTS = [
     replace: 'const left = [];',
   },
   {
+    name: 'claims uptime that was not seen',
+    seed: 8,
+    file: 'src/agent/examine.ts',
+    find: "return answer.state === 'silent'\n        ? { state: 'down',",
+    replace: "return answer.state === 'silent'\n        ? { state: 'up',",
+  },
+  {
+    name: 'goes on with the uptime log before what a crash tore off',
+    seed: 82,
+    file: 'src/health/open-last.ts',
+    find: 'if (whole < bytes.length) await disk.truncate(path, whole);',
+    replace: '{}',
+  },
+  {
     name: 'drops a report whose answer was lost',
     seed: 73,
     file: 'src/agent/failures.ts',
