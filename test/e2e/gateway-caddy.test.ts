@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { request } from 'node:https';
@@ -10,32 +10,9 @@ import { withCaddy } from '../../src/gateway/caddy.ts';
 import type { Gateway, Route } from '../../src/gateway/port.ts';
 import { sleep, systemClock } from '../../src/ports/clock.ts';
 import type { ContractId } from '../../src/ports/ids.ts';
+import { hasCaddy } from './ground/caddy.ts';
 
 const isReady = hasCaddy();
-
-/** Installs it where that is allowed: in CI, as root. */
-function hasCaddy(): boolean {
-  const found = (): boolean => {
-    try {
-      execFileSync('caddy', ['version'], { stdio: 'ignore', timeout: 20_000 });
-      return true;
-    } catch {
-      // Not installed: that is the question.
-      return false;
-    }
-  };
-  if (found()) return true;
-  if (process.env['CI'] !== 'true' || process.getuid?.() !== 0) return false;
-  const options = ['-o', 'DPkg::Lock::Timeout=300', 'install', '-y', '--no-install-recommends', 'caddy'];
-  try {
-    execFileSync('apt-get', options, { stdio: 'ignore', timeout: 300_000 });
-  } catch {
-    // A new machine has no package lists.
-    execFileSync('apt-get', ['-o', 'DPkg::Lock::Timeout=300', 'update'], { stdio: 'ignore', timeout: 300_000 });
-    execFileSync('apt-get', options, { stdio: 'ignore', timeout: 300_000 });
-  }
-  return found();
-}
 
 const ZONE = 'dc-test.gw.example.org';
 const signal = AbortSignal.timeout(300_000);

@@ -19,7 +19,7 @@ import { type ServiceHost, thisHost } from '../setup/service/host.ts';
 import type { Step } from '../setup/service/steps.ts';
 
 export const setupGateway: Handler = async (args, io) => {
-  const host = thisHost(io.env);
+  const host = { ...thisHost(io.env), undo: 'dc-agent setup gateway --undo' };
   const wish = readWish(args);
   const config = await readConfig(args, io);
   if (!wish.dryRun && host.user !== 0) {

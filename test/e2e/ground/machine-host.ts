@@ -7,9 +7,9 @@ import { BACKEND } from './machine-backend.ts';
 
 /**
  * A provider's host that systemd has booted, with this version of the agent installed as its package has it, the Node that runs
- * the test, and a backend of one script whose machines are processes: `/opt/backend` under every key of a script target.
+ * the test, further programs of this host, and a backend of one script whose machines are processes: `/opt/backend` under every key of a script target.
  */
-export async function bootHost(): Promise<Machine> {
+export async function bootHost(more: Readonly<Record<string, string>> = {}): Promise<Machine> {
   const home = await mkdtemp(join(tmpdir(), 'dc-host-'));
   const clear = (): Promise<void> => rm(home, { recursive: true, force: true });
   try {
@@ -23,6 +23,7 @@ export async function bootHost(): Promise<Machine> {
         [process.execPath]: '/usr/local/bin/node',
         [join(home, 'package')]: '/usr/local/lib/dc-agent',
         [join(home, 'backend')]: '/opt/backend',
+        ...more,
       },
     });
     await machine.run('ln', '-s', '/usr/local/lib/dc-agent/dist/main.js', '/usr/local/bin/dc-agent');

@@ -15,7 +15,7 @@ export function prepareSteps(plan: GatewayPlan, host: ServiceHost): Step[] {
     // Debian's package starts a Caddy of its own, with a page that greets.
     ...(plan.packages.includes('caddy') ? [command(host, 'systemctl', 'disable', '--now', 'caddy.service')] : []),
     ...plan.files.map(write),
-    command(host, 'sysctl', '--load', places.sysctl),
+    switchForwardingOn(host),
     command(host, 'systemctl', 'daemon-reload'),
   ];
 }
@@ -28,6 +28,16 @@ export function finishSteps(plan: GatewayPlan, host: ServiceHost): Step[] {
     command(host, 'systemctl', 'restart', ...plan.units),
     restartAgent(host),
   ];
+}
+
+/** Not where it is on: a host may have its own way to that, which need not be this one. */
+function switchForwardingOn(host: ServiceHost): Step {
+  const { sysctl, forwarding } = gatewayPlaces(host.root);
+  const load = command(host, 'sysctl', '--load', sysctl);
+  return {
+    ...load,
+    apply: async () => ((await readIfThere(forwarding))?.trim() === '1' ? 'as it was' : load.apply()),
+  };
 }
 
 function install(packages: readonly string[], host: ServiceHost): Step {
@@ -109,7 +119,9 @@ export async function planGatewayUndo(record: GatewayRecord, table: string, host
           ]),
       restartAgent(host),
       ...(units.length === 0 ? [] : [command(host, 'systemctl', 'disable', '--now', ...units)]),
-      deleteTable(table, host),
+      // The ports, and the walls between neighbours on one bridge.
+      deleteTable('inet', table, host),
+      deleteTable('bridge', table, host),
       ...removals,
       command(host, 'systemctl', 'daemon-reload'),
       remove(places.record, 'keep folder'),
@@ -117,12 +129,12 @@ export async function planGatewayUndo(record: GatewayRecord, table: string, host
   };
 }
 
-/** With it go the ports and the walls between tenants. One that is not there is as good as one that is gone. */
-function deleteTable(table: string, host: ServiceHost): Step {
+/** One that is not there is as good as one that is gone. */
+function deleteTable(family: 'inet' | 'bridge', table: string, host: ServiceHost): Step {
   return {
-    says: `run nft delete table inet ${table}`,
+    says: `run nft delete table ${family} ${table}`,
     async apply(): Promise<Outcome> {
-      const { code } = await host.run(['nft', 'delete', 'table', 'inet', table]);
+      const { code } = await host.run(['nft', 'delete', 'table', family, table]);
       return code === 0 ? 'changed' : 'as it was';
     },
   };

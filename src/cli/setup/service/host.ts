@@ -11,6 +11,8 @@ export interface ServiceHost {
   /** The Node that runs this command, and the program that it runs. */
   readonly node: string;
   readonly program: string;
+  /** The command that takes back what is done; that of the service where absent. */
+  readonly undo?: string;
   /** Folders in which the service sees nothing, or something else than this command. */
   readonly hides: readonly string[];
   /** Runs a program to its end, whatever that is. Throws Failure when it cannot be started, or does not end in time. */
@@ -47,7 +49,7 @@ export async function mustRun(host: ServiceHost, argv: readonly string[]): Promi
     what: `${argv.join(' ')} ended with ${code}`,
     details: lines(stderr),
     next: 'Put it right and run the same command again: what is done already stays. Or take it all back:',
-    command: 'dc-agent setup service --undo',
+    command: host.undo ?? 'dc-agent setup service --undo',
   });
 }
 
