@@ -16,6 +16,11 @@ export const testProvisionCommand: Command = {
     { flags: '--cpu <cores>', description: 'processor cores', default: '1' },
     { flags: '--memory <MiB>', description: 'memory', default: '512' },
     { flags: '--disk <GiB>', description: 'disk; the backend’s default when absent' },
+    {
+      flags: '--test-gateway',
+      description: 'also give it ports at this host, and prove that they lead to it; the agent must not run',
+    },
+    { flags: '--skip-dns', description: 'with --test-gateway: ask the platform for no DNS name' },
     { flags: '--timeout <seconds>', description: 'how long making it may take', default: '600' },
     { flags: '--cleanup', description: 'make nothing; remove what earlier runs left behind' },
     { flags: '--json', description: 'print the result as one JSON document' },

@@ -1,6 +1,7 @@
 import { builtinPlugins } from '../../../provisioners/index.ts';
 import type { Config } from '../../config/types.ts';
 import { type Ledger, openLedger } from '../../ledger/index.ts';
+import { isBehindHost, type RouteData } from '../../lifecycle/index.ts';
 import { silentLog } from '../../ports/log.ts';
 import { systemDisk } from '../../ports/system-disk.ts';
 import {
@@ -20,6 +21,7 @@ import { Failure } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { ledgerDirectory } from '../places.ts';
 import { readAgentKey } from '../platform.ts';
+import { readPortAllocations } from '../port-allocations.ts';
 import { pickContract } from '../records.ts';
 import { oneLine, table } from '../text/table.ts';
 
@@ -98,13 +100,27 @@ async function takeAll(candidates: readonly Candidate[], taking: Taking): Promis
     log: silentLog,
   });
   try {
-    for (const candidate of candidates) await take(candidate, ledger, taking);
+    const ports = await knownPorts(taking);
+    for (const candidate of candidates) await take(candidate, ledger, { ...taking, ports });
   } finally {
     await ledger.close();
   }
 }
 
-async function take({ target, machine }: Candidate, ledger: Ledger, { agent, targets, io }: Taking): Promise<void> {
+/** The reference agent's notes are looked at here and never again: from now on the ledger has the ports. */
+async function knownPorts({ config, io }: Taking): Promise<ReadonlyMap<string, RouteData>> {
+  const { gateway } = config;
+  if (gateway === undefined) return new Map();
+  const { routes, unreadable } = await readPortAllocations(gateway.portAllocationsPath);
+  if (unreadable > 0) io.err(`${gateway.portAllocationsPath}: ${unreadable} entries make no sense; they are left out.`);
+  return routes;
+}
+
+async function take(
+  { target, machine }: Candidate,
+  ledger: Ledger,
+  { agent, config, targets, io, ports }: Taking & { readonly ports: ReadonlyMap<string, RouteData> },
+): Promise<void> {
   const { contract, externalId } = machine;
   const record = ledger.records.get(contract);
   const open = record?.closedAt === undefined ? record : undefined;
@@ -118,12 +134,17 @@ async function take({ target, machine }: Candidate, ledger: Ledger, { agent, tar
   const operation = open?.operation ?? (Buffer.from(systemRandom.bytes(16)).toString('hex') as OperationId);
   if (open === undefined) {
     const { ipv4, ssh, sshKey = '' } = machine;
+    const instance = { externalId, ...(ipv4 === undefined ? {} : { ipv4 }), ...(ssh === undefined ? {} : { ssh }) };
+    const route = isBehindHost(instance) ? ports.get(contract) : undefined;
+    if (config.gateway !== undefined && isBehindHost(instance) && route === undefined)
+      io.err(`${oneLine(machine.name)}: no ports are known for it, so the agent opens none`);
     await ledger.append(contract, {
       type: 'adopted',
       target,
       operation,
       order: { offering: 'adopted', sshKey, settings: {} },
-      instance: { externalId, ...(ipv4 === undefined ? {} : { ipv4 }), ...(ssh === undefined ? {} : { ssh }) },
+      instance,
+      ...(route === undefined ? {} : { route }),
     });
   }
   const stamp: OwnerStamp = { agent, contract, operation };

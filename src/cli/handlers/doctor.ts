@@ -10,6 +10,7 @@ import { advise } from '../advice.ts';
 import { type Args, flag, type Handler, text } from '../command.ts';
 import { readConfig } from '../configuration.ts';
 import { withinDeadline } from '../doctor/deadline.ts';
+import { checkGateway } from '../doctor/gateway.ts';
 import { checkPlatform } from '../doctor/platform.ts';
 import { renderReport, type Section, summarise } from '../doctor/report.ts';
 import { checkState } from '../doctor/state.ts';
@@ -55,6 +56,9 @@ async function examine(config: Config, args: Args, io: Io, timeoutMs: number): P
       { name: 'platform', findings: platform },
       ...targets,
     ];
+    const { gateway } = config;
+    if (gateway !== undefined)
+      sections.push({ name: 'gateway', findings: await guard('gateway', (signal) => checkGateway(gateway, signal)) });
     if (flag(args, 'sendHeartbeat')) {
       const findings = await guard('heartbeat', (signal) => sendHeartbeat(config, key, link, signal));
       sections.push({ name: 'heartbeat', findings });

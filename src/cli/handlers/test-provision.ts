@@ -10,8 +10,9 @@ import { readConfig } from '../configuration.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import { Failure } from '../failure.ts';
 import type { Io } from '../io.ts';
-import { readAgentKey } from '../platform.ts';
+import { openPlatform, readAgentKey } from '../platform.ts';
 import { oneLine } from '../text/table.ts';
+import { readyForGatewayTrial, tryGateway } from '../trial/gateway.ts';
 import { storedTrials, type TrialRecord } from '../trial/record.ts';
 import { removeTrial } from '../trial/remove.ts';
 import { runTrial, type TrialEvent } from '../trial/trial.ts';
@@ -28,11 +29,24 @@ export const testProvision: Handler = async (args, io) => {
       exit: EXIT.usage,
     });
   }
+  const key = await readAgentKey(config);
+  const link = flag(args, 'testGateway') && !flag(args, 'skipDns') ? openPlatform(config.api.endpoint) : undefined;
+  if (flag(args, 'testGateway')) await readyForGatewayTrial(config);
   const outcome = redacted(
     await runTrial({
       config,
       target: chooseTarget(config, text(args, 'target')),
-      agent: (await readAgentKey(config)).publicKey,
+      agent: key.publicKey,
+      ...(flag(args, 'testGateway')
+        ? {
+            withMachine: (instance, contract, doing) =>
+              tryGateway(instance, contract, {
+                config,
+                ...doing,
+                ...(link === undefined ? {} : { platform: link.signed(key, config.api.providerPubkey) }),
+              }),
+          }
+        : {}),
       plugins: builtinPlugins,
       log: silentLog,
       signal: io.signal,
@@ -47,6 +61,7 @@ export const testProvision: Handler = async (args, io) => {
       tell: (event) => io.err(line(event)),
     }),
   );
+  await link?.close();
   if (flag(args, 'json')) io.out(JSON.stringify(outcome, null, 2));
   else io.out(`${outcome.ok ? io.colors.green('PASS') : io.colors.red('FAIL')}  ${oneLine(outcome.finding.title)}`);
   if (outcome.finding.remedy !== undefined) io.err(`next: ${advise(outcome.finding.remedy, args.config)}`);

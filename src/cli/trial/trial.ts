@@ -36,6 +36,13 @@ export interface TrialInput {
   readonly sizes?: { readonly cpuCores?: number; readonly memoryMb?: number; readonly storageGb?: number };
   readonly timeoutMs?: number;
   readonly tell?: (event: TrialEvent) => void;
+  /** Done with the machine once it is usable, before it is removed. */
+  readonly withMachine?: (instance: Instance, contract: ContractId, doing: WithMachine) => Promise<void>;
+}
+
+export interface WithMachine {
+  readonly signal: AbortSignal;
+  readonly tell: (text: string) => void;
 }
 
 /** One line of the time line; `ms` since the run began. */
@@ -92,6 +99,7 @@ export async function runTrial(input: TrialInput): Promise<TrialOutcome> {
       tell(`made: ${instance.externalId}`);
       await useable(provisioner, instance, sshKey, deadline);
       tell(instance.ssh ? `usable: ssh -p ${instance.ssh.port} ${instance.ssh.user}@${instance.ssh.host}` : 'usable');
+      await input.withMachine?.(instance, record.contract as ContractId, { signal: deadline, tell });
     } catch (error) {
       problem = deadline.aborted && !input.signal.aborted ? 'it took too long' : causes(error).join(': ');
       tell(`failed: ${problem}`);
