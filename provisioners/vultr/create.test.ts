@@ -305,6 +305,20 @@ describe('two instances for one order', () => {
     expect(calls('POST /instances')).toBe(1);
   });
 
+  test('are not made when its id is known and its tags are very late', async () => {
+    const order = sampleOrder(AGENT);
+    fault({ kind: 'late-tags', ms: 120_000 });
+    const cancel = new AbortController();
+    const onRemember = (key: string): void => {
+      if (key === 'instance') cancel.abort(new Error('the process ends'));
+    };
+    const op = operation(order.stamp, { signal: cancel.signal, onRemember });
+    await refused(order, op);
+    const instance = await create(order, again(op));
+    expect(instances().map(({ id }) => id)).toEqual([instance.externalId]);
+    expect(calls('POST /instances')).toBe(1);
+  });
+
   test('that were made all the same become one: the oldest is kept, and its id is what is remembered', async () => {
     const order = sampleOrder(AGENT);
     opened.core.faults.add({ call: 'POST /instances', fault: { kind: 'late-tags', ms: 70_000 } });

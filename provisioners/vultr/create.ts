@@ -11,7 +11,7 @@ import { byAge, HANDLE, knownId, lookForStamp, unsettledMs } from './find.ts';
 import { orderedImage, type Placement, placements } from './placement.ts';
 import { removeInstance } from './remove.ts';
 import { submit } from './submit.ts';
-import { carries, isPoolMates, stampTags, TAG } from './tags.ts';
+import { carries, isPoolMates, isUnmarked, stampTags, TAG } from './tags.ts';
 import { pause, type Target } from './target.ts';
 import { userData } from './user-data.ts';
 import type { VultrInstance } from './wire.ts';
@@ -61,6 +61,8 @@ async function lookBack(target: Target, stamp: OwnerStamp, op: Operation): Promi
   const known = knownId(target, { handles: op.handles });
   const found = known === undefined ? undefined : await target.reader.byId(known, asking);
   if (found !== undefined && carries(found, stamp)) return keepOldest(target, found, stamp, op);
+  // Its id came with the answer to our own order, and its tags are late.
+  if (found !== undefined && isUnmarked(found, stamp)) return found;
   for (;;) {
     const { complete, entries } = await lookForStamp(target, stamp, asking);
     const [oldest] = entries;

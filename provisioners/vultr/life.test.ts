@@ -152,6 +152,28 @@ describe('destroying', () => {
     expect(calls('DELETE /instances/{id}')).toBe(1);
   });
 
+  test('waits for tags that are late, and touches nothing until they are there', async () => {
+    const order = sampleOrder(AGENT);
+    opened.core.faults.add({ call: 'POST /instances', fault: { kind: 'late-tags', ms: 30_000 } });
+    const cancel = new AbortController();
+    const onRemember = (key: string): void => {
+      if (key === 'instance') cancel.abort(new Error('enough'));
+    };
+    const op = operation(order.stamp, { signal: cancel.signal, onRemember });
+    await refusalOf(played(clock, opened.provisioner.create(order, op)));
+    const deletions: number[] = [];
+    opened.core.onExchange(({ call, at }) => {
+      if (call === 'DELETE /instances/{id}') deletions.push(at);
+    });
+    const began = clock.now();
+    await played(
+      clock,
+      opened.provisioner.destroy({ stamp: order.stamp, handles: { ...op.handles } }, operation(order.stamp)),
+    );
+    expect(opened.core.account.instances.size).toBe(0);
+    expect((deletions[0] ?? 0) - began).toBeGreaterThan(25_000);
+  });
+
   test('waits for what an order without an answer may still make', async () => {
     const order = sampleOrder(AGENT);
     opened.core.faults.add({ call: 'POST /instances', fault: { kind: 'late-tags', ms: 20_000 } });

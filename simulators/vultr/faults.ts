@@ -14,7 +14,7 @@
  * | error | `{error, status}`; with `processed` the work was done |
  * | accept | 204, and nothing happens |
  * | rate-limit | 429 |
- * | late-tags | POST /instances: for `ms` no list that filters shows the instance |
+ * | late-tags | POST /instances: for `ms` it shows without tags, and no list that filters shows it |
  * | slow | POST /instances: takes so much longer to become active |
  * | stays-pending | POST /instances: never becomes active |
  * | stays-off | POST /instances: becomes active, and is off until it is started |

@@ -29,7 +29,7 @@ export interface Instance {
   readonly password: string;
   /** An accepted deletion is at work. */
   deleting: boolean;
-  /** Until then lists that filter do not show it. Monotonic. */
+  /** Until then it shows without its tags, and lists that filter do not show it. Monotonic. */
   hiddenUntil: number;
   /** Boots when it is switched on. */
   boots: boolean;

@@ -1,10 +1,15 @@
 import type { Os, Plan, Region } from './catalogue.ts';
 import { SYSTEMS } from './catalogue.ts';
+import type { Cloud } from './cloud.ts';
 import type { Instance } from './state.ts';
 
-/** An instance as the API shows it, without the password, which is told with the order only. */
-export function instanceView(instance: Instance): object {
+/**
+ * An instance as the API shows it, without the password, which is told with the order only. One whose tags are late shows without
+ * them.
+ */
+export function instanceView({ clock }: Cloud, instance: Instance): object {
   const { plan } = instance;
+  const tags = instance.hiddenUntil > clock.monotonic() ? [] : instance.tags;
   return {
     id: instance.id,
     os: SYSTEMS.find(({ id }) => id === instance.osId)?.name ?? '',
@@ -28,8 +33,8 @@ export function instanceView(instance: Instance): object {
     internal_ip: '',
     kvm: '',
     hostname: instance.hostname,
-    tag: instance.tags[0] ?? '',
-    tags: instance.tags,
+    tag: tags[0] ?? '',
+    tags,
     os_id: instance.osId,
     app_id: 0,
     image_id: instance.imageId,

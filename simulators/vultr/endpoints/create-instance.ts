@@ -56,7 +56,7 @@ export function createInstance({ cloud, body, fate }: Call): Reply {
     hiddenMs: fate.kind === 'late-tags' ? fate.ms : 0,
   });
   if (fate.kind !== 'stays-pending') bringUp(cloud, instance, fate.kind === 'slow' ? fate.ms : 0);
-  return { status: 202, body: { instance: { ...instanceView(instance), default_password: instance.password } } };
+  return { status: 202, body: { instance: { ...instanceView(cloud, instance), default_password: instance.password } } };
 }
 
 /** Finds what the order names and refuses what cannot be; the texts of the refusals that are known are the real ones. */

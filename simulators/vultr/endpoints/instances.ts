@@ -17,7 +17,7 @@ export const instanceEndpoints: readonly Endpoint[] = [
   { call: 'POST /instances', handle: createInstance },
   {
     call: 'GET /instances/{id}',
-    handle: ({ cloud, id }) => ({ status: 200, body: { instance: instanceView(instanceOf(cloud, id)) } }),
+    handle: ({ cloud, id }) => ({ status: 200, body: { instance: instanceView(cloud, instanceOf(cloud, id)) } }),
   },
   { call: 'DELETE /instances/{id}', handle: remove },
   { call: 'POST /instances/{id}/start', handle: start },
@@ -39,7 +39,7 @@ function list({ cloud, query }: Call): Reply {
       (region === null || one.region.id === region) &&
       ((tag === null && label === null) || one.hiddenUntil <= now),
   );
-  return page('instances', rows, query, { idOf: ({ id }) => id, view: instanceView });
+  return page('instances', rows, query, { idOf: ({ id }) => id, view: (one) => instanceView(cloud, one) });
 }
 
 /** Refused while the instance is pending or locked; the texts and the status 500 are the real ones. */
