@@ -37,6 +37,15 @@ const LINKS = [
   '-n @lan route add default via 192.168.5.1',
   '-n @vm1 route add default via 10.77.0.1',
   '-n @vm2 route add default via 10.77.0.1',
+  // IPv6 by routes alone; addresses are used at once, without looking for others that have them.
+  '-n @pub addr add 2001:db8:1::9/64 dev pub0 nodad',
+  '-n @gw addr add 2001:db8:1::1/64 dev wan nodad',
+  '-n @gw addr add 2001:db8:77::1/64 dev br0 nodad',
+  '-n @vm1 addr add 2001:db8:77::11/64 dev e0 nodad',
+  '-n @vm2 addr add 2001:db8:77::12/64 dev e0 nodad',
+  '-n @pub route add 2001:db8:77::/64 via 2001:db8:1::1',
+  '-n @vm1 route add default via 2001:db8:77::1',
+  '-n @vm2 route add default via 2001:db8:77::1',
 ];
 
 const SETTINGS = 'tenant_interfaces = ["br0"]\nport_range_start = 20000\nport_range_end = 29999\n';
@@ -154,6 +163,17 @@ describe.skipIf(available !== true)(`the gateway in network namespaces${why}`, (
     expect(hairpin).toBe('::ffff:10.77.0.1');
     // A bridge does not send a packet back to the port that it came from (docs/gateway.md).
     expect(own).toBe(bridged === '0' ? 'vm1 hello' : 'silence');
+  });
+
+  test.each([
+    ['sends by way of the host', ['route', 'replace', '10.77.0.12/32', 'via', '10.77.0.1']],
+    ['knows the neighbour’s card', ['neigh', 'replace', '10.77.0.12', 'lladdr', MAC.vm2, 'dev', 'e0']],
+    ['calls the neighbour its gateway', ['route', 'replace', '203.0.113.9/32', 'via', '10.77.0.12']],
+  ])('not even when a tenant %s', async (_, command) => {
+    await world.place('vm1').exec('ip', ...command);
+    const target = command.includes('203.0.113.9/32') ? '203.0.113.9' : '10.77.0.12';
+    expect(await Promise.all([from('vm1', target, 80), ask('vm1', target, 10_005)])).toEqual(['silence', 'silence']);
+    await world.place('vm1').exec('ip', command[0] ?? '', 'del', ...command.slice(2));
   });
 
   test('a tenant reaches neither the host nor private networks, and is not reached from there', async () => {
@@ -450,6 +470,45 @@ describe.skipIf(available !== true)(`the gateway in network namespaces${why}`, (
       [77, 'ECONNREFUSED'],
     ]);
     await helper.apply(both);
+  });
+
+  test('IPv6 goes through for machines that have it, and to the world alone', async () => {
+    await helper.stop();
+    helper = await world.startHelper('dc_agent', `${SETTINGS}tenant_network_v6 = "2001:db8:77::/64"\n`);
+    const one = route(1, { ipv6: '2001:db8:77::11' });
+    await helper.apply([one, route(2)]);
+    const bytes = async () =>
+      ((await helper.gateway('traffic')) as { contract: string; bytesOut: number }[]).find(
+        (entry) => entry.contract === contract(1),
+      )?.bytesOut ?? 0;
+    const before = await bytes();
+    const [inwards, outwards, host, neighbour, unlisted, unlistedOut] = await Promise.all([
+      world.place('pub').order('download', { host: '2001:db8:77::11', port: 80, bytes: 1_000_000 }),
+      from('vm1', '2001:db8:1::9', 8080),
+      from('vm1', '2001:db8:77::1', 8080),
+      from('vm1', '2001:db8:77::12', 80),
+      from('pub', '2001:db8:77::12', 80),
+      from('vm2', '2001:db8:1::9', 8080),
+    ]);
+    expect([inwards, outwards]).toEqual([1_000_000, 'open']);
+    expect([host, neighbour, unlisted, unlistedOut]).toEqual(['silence', 'silence', 'silence', 'silence']);
+    expect((await bytes()) - before).toBeGreaterThan(1_000_000);
+    expect((await helper.apply([one, route(2)])).repaired).toEqual([]);
+  });
+
+  test('limits hold for each machine by itself', async () => {
+    await helper.stop();
+    helper = await world.startHelper('dc_agent', `${SETTINGS}new_connections_per_second = 2\nbandwidth_mbit = 100\n`);
+    await helper.apply(both);
+    const states = await Promise.all(Array.from({ length: 40 }, () => ask('vm1', '203.0.113.9', 53)));
+    expect(states.filter((state) => state === 'pub hello').length).toBeLessThan(20);
+    expect(states).toContain('pub hello');
+    expect(await ask('vm2', '203.0.113.9', 53)).toBe('pub hello');
+    // The limit of speed slows down and breaks nothing.
+    expect(await world.place('pub').order('download', { host: PUBLIC, port: 20_011, bytes: 3_000_000 })).toBe(
+      3_000_000,
+    );
+    expect((await helper.apply(both)).repaired).toEqual([]);
   });
 });
 

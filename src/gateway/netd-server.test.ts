@@ -1,0 +1,118 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { silentLog } from '../ports/log.ts';
+import { createNetdClient } from './netd-client.ts';
+import { wireRoute } from './netd-protocol.ts';
+import { type NetdServer, startNetdServer } from './netd-server.ts';
+import { createNetdWork, type NetdWork } from './netd-work.ts';
+import { routeOf, SETTINGS } from './nft-fixtures.ts';
+import { type Nft, NftRefusal } from './nft-run.ts';
+import { GatewayError } from './port.ts';
+
+const { signal } = new AbortController();
+let home: string;
+let path: string;
+let server: NetdServer | undefined;
+
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'dc-netd-'));
+  path = join(home, 'netd.sock');
+});
+afterEach(async () => {
+  await server?.close();
+  server = undefined;
+  await rm(home, { recursive: true, force: true });
+});
+
+async function serve(work: Pick<NetdWork, 'answer'>): Promise<void> {
+  server = await startNetdServer({ start: async () => {}, ...work }, { path }, silentLog);
+}
+
+const nft = (change: Partial<Nft>): Nft => ({
+  apply: async () => {},
+  would: async () => true,
+  list: async () => undefined,
+  version: async () => '1.0.6',
+  ...change,
+});
+
+describe('the helper’s door', () => {
+  test('errors keep their kind, and a refusal of nft’s is one to try again', async () => {
+    const errors = [
+      new GatewayError('config', 'install nftables'),
+      new NftRefusal('no such entry'),
+      new Error('surprise'),
+    ];
+    await serve({
+      answer: () => Promise.reject(errors.shift() ?? new Error('enough')),
+    });
+    const ask = () => createNetdClient(path).ask({ op: 'traffic' }, signal);
+    await expect(ask()).rejects.toMatchObject({ kind: 'config', message: 'the network helper: install nftables' });
+    await expect(ask()).rejects.toMatchObject({ kind: 'retry', message: 'the network helper: no such entry' });
+    await expect(ask()).rejects.toMatchObject({ kind: 'retry' });
+  });
+
+  test('requests are done one after the other, whoever sends them', async () => {
+    let running = 0;
+    let most = 0;
+    const slow = nft({
+      async apply() {
+        most = Math.max(most, ++running);
+        await new Promise((resolve) => setImmediate(resolve));
+        running -= 1;
+      },
+    });
+    await serve(createNetdWork({ settings: SETTINGS, nft: slow, log: silentLog }));
+    const ask = (n: number) => createNetdClient(path).ask({ op: 'apply', routes: [wireRoute(routeOf(n))] }, signal);
+    await Promise.all([1, 2, 3, 4, 5].map(ask));
+    expect(most).toBe(1);
+  });
+
+  test('several requests in one piece, and one in many, are answered in order', async () => {
+    await serve({ answer: async (request) => ({ answered: request.op === 'answered' && request.port === 22 }) });
+    const line = (port: number) => `${JSON.stringify({ op: 'answered', localPort: 1, port, ipv4: '10.77.0.2' })}\n`;
+    const socket = connect(path);
+    const answers = new Promise<string>((resolve) => {
+      let text = '';
+      socket.on('data', (chunk) => {
+        text += chunk.toString();
+        if (text.split('\n').length === 4) resolve(text);
+      });
+    });
+    socket.write(line(22) + line(23) + line(22).slice(0, 20));
+    socket.write(line(22).slice(20));
+    const answered = (await answers)
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text).answer.answered);
+    socket.destroy();
+    expect(answered).toEqual([true, false, true]);
+  });
+
+  test('who gives up waiting gets his own reason, and the helper works on', async () => {
+    let release: () => void = () => {};
+    const held = new Promise<void>((resolve) => (release = resolve));
+    await serve({
+      async answer() {
+        await held;
+        return { traffic: [] };
+      },
+    });
+    const impatient = new AbortController();
+    const asked = createNetdClient(path).ask({ op: 'traffic' }, impatient.signal);
+    impatient.abort(new Error('shutting down'));
+    await expect(asked).rejects.toThrow('shutting down');
+    release();
+    expect(await createNetdClient(path).ask({ op: 'traffic' }, signal)).toEqual({ traffic: [] });
+  });
+
+  test('nobody there is said with what to do', async () => {
+    await expect(createNetdClient(path).ask({ op: 'traffic' }, signal)).rejects.toMatchObject({
+      kind: 'retry',
+      message: expect.stringContaining('systemctl status dc-agent-netd'),
+    });
+  });
+});
