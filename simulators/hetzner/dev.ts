@@ -17,6 +17,8 @@ export interface DevHetzner {
   /** What a client is given as its endpoint. */
   readonly endpoint: string;
   readonly token: string;
+  /** What makes it a target of an agent, as lines of its configuration. */
+  readonly configuration: string;
   readonly core: HetznerCore;
   /** Servers end with it. */
   close(): Promise<void>;
@@ -30,13 +32,29 @@ export async function startDevHetzner({ options = {}, ...input }: DevHetznerOpti
     options: { ...(input.sshPort === undefined ? {} : { addresses: 'loopback' as const }), ...options },
   });
   const { endpoint, close } = await startHetzner({ core, ...input });
+  const token = options.tokens?.[0] ?? SIMULATOR_TOKEN;
   return {
     endpoint,
-    token: options.tokens?.[0] ?? SIMULATOR_TOKEN,
+    token,
+    configuration: targetLines(endpoint, token),
     core,
     async close() {
       await close();
       core.close();
     },
   };
+}
+
+function targetLines(endpoint: string, token: string): string {
+  return `[[targets]]
+name = "hcloud"
+type = "hetzner"
+[targets.hetzner]
+token = "${token}"
+endpoint = "${endpoint}"
+offerings = ["hcloud-small"]
+server_types = ["cx23", "cpx22"]
+locations = ["fsn1", "nbg1"]
+image = "debian-13"
+`;
 }

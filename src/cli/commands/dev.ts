@@ -77,6 +77,29 @@ export const devVultrCommand: Command = {
   load: async () => (await import('../handlers/dev.ts')).vultr,
 };
 
+export const devHetznerCommand: Command = {
+  name: 'dev hetzner',
+  summary: 'start a simulated Hetzner Cloud project',
+  description:
+    'Answers on 127.0.0.1 as the API does, with actions that take time, request limits, stock and pages, in real time; its servers are ' +
+    'make-believe and cost nothing. With --ssh-port they let the tenant’s key in by SSH servers on addresses of 127.77.0.0/16. Prints ' +
+    'the lines that make it a target of an agent, and the call that sets an agent up with it. Everything is forgotten at the end.',
+  options: [
+    { flags: '--port <number>', description: 'TCP port on 127.0.0.1; default: a free one' },
+    {
+      flags: '--ssh-port <number>',
+      description: 'where the servers answer SSH; 22 is what tenants are told, and needs root',
+    },
+    { flags: '--json', description: 'what was started as one JSON line' },
+  ],
+  examples: [
+    { line: 'dc-agent dev hetzner', explains: 'A project to try setup hetzner on.' },
+    { line: 'sudo dc-agent dev hetzner --ssh-port 22', explains: 'The same, with servers that can be logged in to.' },
+  ],
+  exits: [EXIT.ok, EXIT.failed, EXIT.usage],
+  load: async () => (await import('../handlers/dev.ts')).hetzner,
+};
+
 export const devDigitaloceanCommand: Command = {
   name: 'dev digitalocean',
   summary: 'start a simulated DigitalOcean account',

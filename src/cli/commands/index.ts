@@ -7,6 +7,7 @@ import { credentialCommand, devOpenCredentialCommand } from './credential.ts';
 import {
   devDemoCommand,
   devDigitaloceanCommand,
+  devHetznerCommand,
   devPlatformCommand,
   devProxmoxCommand,
   devSandboxCommand,
@@ -75,6 +76,7 @@ export const allCommands: readonly Command[] = [
   devPlatformCommand,
   devSandboxCommand,
   devProxmoxCommand,
+  devHetznerCommand,
   devDigitaloceanCommand,
   devVultrCommand,
   netdCommand,

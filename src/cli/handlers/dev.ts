@@ -70,6 +70,19 @@ export const vultr: Handler = async (args, io) => {
   return serve(io, flag(args, 'json'), { endpoint, apiKey, configuration }, () => running.close());
 };
 
+export const hetzner: Handler = async (args, io) => {
+  const { startDevHetzner } = await import('../../../simulators/hetzner/dev.ts');
+  const [port, sshPort] = [text(args, 'port'), text(args, 'sshPort')];
+  const running = await startDevHetzner({
+    ...(port === undefined ? {} : { port: portNumber(port) }),
+    ...(sshPort === undefined ? {} : { sshPort: portNumber(sshPort) }),
+    onProblem: (problem) => io.err(`problem: ${problem}`),
+  });
+  const { endpoint, token, configuration } = running;
+  const setUp = `dc-agent setup hetzner --api-token-file <file with the token> --endpoint ${endpoint}`;
+  return serve(io, flag(args, 'json'), { endpoint, token, configuration, setUp }, () => running.close());
+};
+
 export const digitalocean: Handler = async (args, io) => {
   const { startDevDo } = await import('../../../simulators/digitalocean/dev.ts');
   const port = text(args, 'port');
