@@ -127,9 +127,12 @@ async function firewallFinding({ settings, client }: Target, { lane, signal }: A
     lane,
     signal,
     answer: firewallAnswer,
-    expects: ({ status }) => status === 404,
+    expects: ({ status }) => status === 404 || status === 403,
   });
   if (answer.ok) return { level: 'pass', code: 'vultr.firewall.ok', title: `Firewall group ${id} is there` };
+  if (answer.refusal.status === 403) {
+    return { level: 'skip', code: 'vultr.firewall.unseen', title: 'The API key may not see firewall groups' };
+  }
   return {
     level: 'fail',
     code: 'vultr.firewall.missing',

@@ -1,4 +1,4 @@
-import type { Finding } from '../../src/provisioner/index.ts';
+import { type Finding, isProvisionerError } from '../../src/provisioner/index.ts';
 import type { Asking } from './client.ts';
 import { findLeftovers } from './leftovers.ts';
 import { isMarked, readStamp } from './tags.ts';
@@ -11,14 +11,14 @@ const STUCK_MS = 900_000;
 /** What the account holds, and whether all of it has a reason to. */
 export async function checkFleet(target: Target, asking: Asking): Promise<Finding[]> {
   const all = await target.api.instances([], asking);
-  const leftovers = await findLeftovers(target.client, asking);
+  const leftovers = await seenLeftovers(target, asking);
   const ours = all.entries.filter((each) => readStamp(each, target.agent) !== undefined);
   const findings = [
     purity(all.entries.filter((each) => !isMarked(each))),
     stuck(ours, target.clock.now()),
     suspended(ours),
     twins(ours, target),
-    left(leftovers.entries),
+    leftovers === undefined ? UNSEEN : left(leftovers),
   ];
   return findings.filter((finding) => finding !== undefined);
 }
@@ -89,7 +89,25 @@ function twins(instances: readonly VultrInstance[], { agent }: Target): Finding 
   };
 }
 
-function left(things: Awaited<ReturnType<typeof findLeftovers>>['entries']): Finding | undefined {
+type Leftovers = Awaited<ReturnType<typeof findLeftovers>>['entries'];
+
+/** Undefined where the key, which is good for instances, may not see what else there is. */
+async function seenLeftovers({ client }: Target, asking: Asking): Promise<Leftovers | undefined> {
+  try {
+    return (await findLeftovers(client, asking)).entries;
+  } catch (error) {
+    if (!isProvisionerError(error) || error.kind !== 'config') throw error;
+    return undefined;
+  }
+}
+
+const UNSEEN: Finding = {
+  level: 'skip',
+  code: 'vultr.leftovers.unseen',
+  title: 'The API key may not see block storage and reserved addresses: look for yourself whether any is left over',
+};
+
+function left(things: Leftovers): Finding | undefined {
   if (things.length === 0) return undefined;
   const shown = things.slice(0, 5).map(({ kind, label }) => `${kind} ${label}`);
   return {

@@ -76,6 +76,20 @@ describe('what is wrong is said', () => {
     expect(await codes('skip')).toEqual(['vultr.key.rights']);
   });
 
+  test('when the key may see instances only: the rest is left out, and said to be', async () => {
+    open({ firewall_group: SOME_ID });
+    for (const call of ['GET /blocks', 'GET /firewalls/{id}', 'GET /account']) {
+      opened.core.faults.add({ call, fault: { kind: 'error', status: 403, message: 'Forbidden.' } });
+    }
+    const findings = await check();
+    expect(findings.filter(({ level }) => level === 'skip').map(({ code }) => code)).toEqual([
+      'vultr.leftovers.unseen',
+      'vultr.key.rights',
+      'vultr.firewall.unseen',
+    ]);
+    expect(findings.filter(({ level }) => level === 'fail')).toEqual([]);
+  });
+
   test('when plans, regions, images or the firewall do not exist, or do not fit', async () => {
     open({
       plans: ['vc2-9c-1gb', 'vc2-1c-0.5gb-v6', 'vhf-1c-1gb'],
