@@ -203,6 +203,7 @@ export function openSandbox({ transport, deps, settings, release }: SandboxInput
     capabilities: {
       readiness: 'ssh',
       simulated: true,
+      settings: [],
       hostKey: true,
       ...(settings.scripts === 'ssh' ? { userData: { maxBytes: MAX_USER_DATA } } : {}),
     },

@@ -16,8 +16,11 @@ export function firstBoot(document: string): FirstBoot {
   const content: unknown = document.startsWith('#cloud-config\n') ? parse(document, { version: '1.1' }) : undefined;
   if (typeof content !== 'object' || content === null)
     throw new SandboxRefusal('invalid', 'user_data: expected a #cloud-config document');
-  const { ssh_authorized_keys: keys, ssh_keys: hostKeys } = content as Record<string, unknown>;
-  const lines = Array.isArray(keys) ? keys.map(String) : [];
+  const { ssh_authorized_keys: keys, ssh_keys: hostKeys, users } = content as Record<string, unknown>;
+  const roots = (Array.isArray(users) ? users : []).filter((user) => user?.name === 'root');
+  const lines = [keys, ...roots.map((root) => root.ssh_authorized_keys)]
+    .flat()
+    .filter((line) => typeof line === 'string');
   const hostKey =
     typeof hostKeys === 'object' && hostKeys !== null && 'ed25519_private' in hostKeys
       ? hostKeys.ed25519_private

@@ -106,6 +106,25 @@ describe('the way of a recipe', () => {
   });
 });
 
+describe('a setting that the target does not know', () => {
+  it('is refused, where the target says what it knows', () => {
+    const order = { ...ORDER, settings: { image: 'debian', templte: 7 } };
+    const at = (settings?: string[]) =>
+      planRecipe(
+        order,
+        {},
+        {
+          name: 'home',
+          provisioner: { capabilities: { readiness: 'ssh', ...(settings === undefined ? {} : { settings }) } },
+        },
+        RECIPE_DEFAULTS,
+      );
+    expect(at(['image'])).toEqual({ refused: 'target home knows no setting "templte"' });
+    expect(at(['image', 'templte'])).toEqual({ order });
+    expect(at()).toEqual({ order });
+  });
+});
+
 describe('what no target could use', () => {
   it('is a script of more than 64 KiB', () => {
     const fits = 'ä'.repeat(32_768);

@@ -98,6 +98,8 @@ export function planRecipe(
   defaults: RecipeDefaults,
 ): { readonly order: OrderData } | { readonly refused: string } {
   if (order.problem !== undefined) return { order };
+  const unknown = unknownSetting(order, target.provisioner.capabilities);
+  if (unknown !== undefined) return { refused: `target ${target.name} knows no setting ${unknown}` };
   const { capabilities } = target.provisioner;
   const ways = { script: wayFor('script', target.provisioner), cloudInit: wayFor('cloudInit', target.provisioner) };
   const asked = wishes.script !== undefined || wishes.cloudInit !== undefined;
@@ -122,6 +124,13 @@ export function planRecipe(
       ...(by === undefined ? {} : { recipe: { by, onFailure, limitSeconds } }),
     },
   };
+}
+
+/** A word that nobody reads is a mistake, and what was meant by it would not be what is sold. */
+function unknownSetting(order: OrderData, { settings }: Capabilities): string | undefined {
+  if (settings === undefined) return undefined;
+  const unknown = Object.keys(order.settings).find((key) => !settings.includes(key));
+  return unknown === undefined ? undefined : JSON.stringify(unknown.slice(0, 64));
 }
 
 /** Where the backend can do the work itself, no key of ours is put into a machine. */

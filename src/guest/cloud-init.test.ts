@@ -22,7 +22,7 @@ describe('the document of a machine', () => {
       ssh_keys: { ed25519_private: hostKey.privateKey.reveal(), ed25519_public: hostKey.publicKey },
       growpart: { mode: 'auto', devices: ['/'] },
       resize_rootfs: true,
-      locale: false,
+      locale: 'C.UTF-8',
     });
   });
 
@@ -31,11 +31,11 @@ describe('the document of a machine', () => {
     const document = read(
       userData({ ...machine, agentKey: { publicKey: agentKey, until }, user: 'deploy', hostname: 'dc-1' }),
     );
-    const keys = [tenant, `expiry-time="20300201" ${agentKey}`];
-    expect(document).toMatchObject({ hostname: 'dc-1', ssh_authorized_keys: keys });
+    expect(document).toMatchObject({ hostname: 'dc-1', ssh_authorized_keys: [tenant] });
     expect(document['users']).toEqual([
       'default',
-      expect.objectContaining({ name: 'deploy', ssh_authorized_keys: keys }),
+      expect.objectContaining({ name: 'deploy', ssh_authorized_keys: [tenant] }),
+      { name: 'root', lock_passwd: false, ssh_authorized_keys: [`expiry-time="20300201" ${agentKey}`] },
     ]);
   });
 

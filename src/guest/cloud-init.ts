@@ -53,19 +53,23 @@ export function readCloudConfig(document: string): CloudConfig {
 }
 
 function ours({ sshKeys, agentKey, hostKey, hostname, user }: MachineConfig): CloudConfig {
-  const keys = [...sshKeys, ...(agentKey === undefined ? [] : [limited(agentKey)])];
+  const users = [
+    ...(user === undefined ? [] : [sudoer(user, sshKeys)]),
+    // Here and not below: of root's keys there cloud-init drops what stands before them.
+    ...(agentKey === undefined ? [] : [{ name: 'root', lock_passwd: false, ssh_authorized_keys: [limited(agentKey)] }]),
+  ];
   return {
     ...(hostname === undefined ? {} : { hostname }),
-    ...(user === undefined ? {} : { users: ['default', sudoer(user, keys)] }),
-    // Also for root, whose recipes run, and whom many images are logged in to as.
+    ...(users.length === 0 ? {} : { users: ['default', ...users] }),
+    // Many images are logged in to as root, and the tenant owns the machine.
     disable_root: false,
-    ssh_authorized_keys: keys,
+    ssh_authorized_keys: sshKeys,
     ssh_deletekeys: true,
     ssh_keys: { ed25519_private: hostKey.privateKey.reveal(), ed25519_public: hostKey.publicKey },
     growpart: { mode: 'auto', devices: ['/'] },
     resize_rootfs: true,
-    // Making one takes seconds of the first boot, and the image's own does.
-    locale: false,
+    // One that every image has: making another takes seconds of the first boot. (`false` is no text, and Debian 12's schema wants one.)
+    locale: 'C.UTF-8',
   };
 }
 

@@ -88,6 +88,8 @@ export interface Capabilities {
   readonly address?: true;
   /** The only offerings that machines are made for here, as the platform calls them; a contract of any other is not even locked. */
   readonly offerings?: readonly string[];
+  /** The keys of an order's settings that it reads: a contract with any other is left alone. Absent = whatever an offering says is handed on. */
+  readonly settings?: readonly string[];
   /** `observe` knows more of a machine's health than a list: it is asked once per machine and health interval. */
   readonly healthCheck?: true;
   /** `create` mostly waits, for a person and not for the backend: it holds no lane while it does, however many there are. */

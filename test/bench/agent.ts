@@ -29,6 +29,8 @@ export interface AgentParts {
   readonly backend: SandboxTransport;
   readonly budget: RateBudget;
   readonly settings?: Partial<AgentSettings>;
+  /** One that lets the tenant in at once unless told. */
+  readonly guest?: Guest;
   /** Signs for real unless told. */
   readonly signer?: Signer;
 }
@@ -83,7 +85,7 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
     log: silentLog,
     ledger,
     platform,
-    guest: READY,
+    guest: parts.guest ?? READY,
     knock: async () => ({ state: 'answers', latencyMs: 0 }),
     uptime: new UptimeLog({
       disk: parts.disk,

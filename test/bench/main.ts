@@ -4,6 +4,7 @@ import { delivery } from './delivery.ts';
 import { writeDocs } from './docs.ts';
 import { type Bench, type Findings, isKept, type Scope } from './figure.ts';
 import { gateway } from './gateway.ts';
+import { guests } from './guests.ts';
 import { health } from './health.ts';
 import { heartbeat } from './heartbeat.ts';
 import { hetzner } from './hetzner.ts';
@@ -21,6 +22,7 @@ import { version } from './version.ts';
 
 const BENCHES: readonly Bench[] = [
   delivery,
+  guests,
   burst,
   steady,
   ledger,
