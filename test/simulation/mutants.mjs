@@ -251,12 +251,14 @@ export const MUTANTS = [
   },
   {
     name: 'runs a script anew with each attempt',
+    seed: 6,
     file: 'provisioners/sandbox/script.ts',
     find: '{ id: op.id, content',
     replace: '{ id: `${op.id}-${op.attempt}`, content',
   },
   {
     name: 'leaves our key in the machine',
+    seed: 9,
     backend: 'sandbox-ssh',
     file: 'src/lifecycle/recipe.ts',
     find: "return plan.by === 'ssh' && record.withdrawn !== true ? 'withdraw' : undefined;",
@@ -264,18 +266,21 @@ export const MUTANTS = [
   },
   {
     name: 'hands over whoever answers',
+    seed: 3,
     file: 'src/agent/steps.ts',
     find: '...(pin === undefined ? {} : { expectHostKey: pin.fingerprint }),',
     replace: '',
   },
   {
     name: 'hands over what was not deployed',
+    seed: 3,
     file: 'src/lifecycle/recipe.ts',
     find: 'return record.recipe?.ok === false && ',
     replace: 'return false && ',
   },
   {
     name: 'forgets the recipe',
+    seed: 2,
     backend: 'sandbox-ssh',
     file: 'src/lifecycle/recipe.ts',
     find: "if (record.recipe === undefined) return 'recipe';",
