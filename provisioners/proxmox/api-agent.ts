@@ -1,4 +1,4 @@
-import type { Secret } from '../../src/provisioner/index.ts';
+import { Secret } from '../../src/provisioner/index.ts';
 import type { VmAt } from './api-vms.ts';
 import type { Call } from './call.ts';
 import { path } from './call-request.ts';
@@ -20,8 +20,8 @@ export interface AgentCalls {
   execStatus(vm: VmAt, pid: number, signal: AbortSignal): Promise<wire.GuestExecStatus>;
   /** At least five characters. */
   setPassword(vm: VmAt, user: string, password: Secret, signal: AbortSignal): Promise<void>;
-  /** At most 60 KiB. */
-  writeFile(vm: VmAt, file: string, content: string, signal: AbortSignal): Promise<void>;
+  /** At most 45 KiB. Sent encoded: a host cannot take letters beyond Latin-1 in plain. */
+  writeFile(vm: VmAt, file: string, content: string | Uint8Array, signal: AbortSignal): Promise<void>;
   readFile(vm: VmAt, file: string, signal: AbortSignal): Promise<{ content: string; truncated: boolean }>;
 }
 
@@ -91,7 +91,13 @@ export function agentCalls(call: Call): AgentCalls {
 
     writeFile: (vm, file, content, signal) =>
       call(
-        { ...write, ...where(vm, 'file-write'), doing: `have ${of(vm)} write a file`, params: { file, content } },
+        {
+          ...write,
+          ...where(vm, 'file-write'),
+          doing: `have ${of(vm)} write a file`,
+          // May hold secrets.
+          params: { file, content: new Secret(Buffer.from(content).toString('base64')), encode: false },
+        },
         signal,
       ),
 

@@ -37,6 +37,7 @@ export function createBackend(
     reservations: createReservations(clock),
     lastSamples: createLastSamples(),
     powerNotes: createPowerNotes(clock),
+    silence: { until: 0 },
     chosen: new Map(),
   };
 }

@@ -43,6 +43,8 @@ export interface Backend {
   readonly reservations: Reservations;
   readonly lastSamples: LastSamples;
   readonly powerNotes: PowerNotes;
+  /** Machines of this target that were made lately do not tell their host keys, until then by the monotonic clock. */
+  readonly silence: { until: number };
   /** The VMID that a create of this process chose: an attempt that overlaps may not have been told what the first remembered. */
   readonly chosen: Map<OperationId, number>;
 }

@@ -1,5 +1,9 @@
 import { describe, test } from 'vitest';
+import { passwordMatches } from '../../simulators/proxmox/guests/crypt.ts';
+import { authorizedKeys, guestDisk } from '../../simulators/proxmox/guests/disk.ts';
+import { memoryGuests } from '../../simulators/proxmox/guests/memory.ts';
 import { switchOff } from '../../simulators/proxmox/qemu/boot.ts';
+import type { Guest, GuestDriver } from '../../simulators/proxmox/state.ts';
 import { type Bench, provisionerConformance } from '../../src/provisioner/conformance.ts';
 import type { ExternalId } from '../../src/provisioner/index.ts';
 import { openStage, type Stage } from './fixtures.ts';
@@ -8,12 +12,32 @@ import type { PveRequest, PveResponse } from './transport.ts';
 for (const personality of ['9.1', '8.4'] as const) {
   provisionerConformance({
     name: `proxmox ${personality}`,
-    open: async () => bench(openStage({ personality })),
+    open: async () => {
+      const stage = openStage({ personality, driver: KEYED });
+      if (personality === '9.1')
+        stage.grant(
+          `/pool/${stage.pool}`,
+          'VM.GuestAgent.FileRead',
+          'VM.GuestAgent.FileWrite',
+          'VM.GuestAgent.Unrestricted',
+        );
+      return bench(stage);
+    },
     // Every rule has a cluster of its own, and most of its time is waiting.
     describe: describe.concurrent,
     test,
   });
 }
+
+/** Machines that have made a host key when they are up. */
+const KEYED: GuestDriver = {
+  ...memoryGuests,
+  async started(guest, documents) {
+    await memoryGuests.started(guest, documents);
+    const key = `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA${'K'.repeat(44)} root@guest\n`;
+    guestDisk(guest).files.set('/etc/ssh/ssh_host_ed25519_key.pub', key);
+  },
+};
 
 const CLONE = { method: 'POST', path: '/nodes/*/qemu/*/clone' } as const;
 
@@ -42,6 +66,9 @@ function bench(stage: Stage): Bench {
     provisioner,
     order,
     count: async (stamp) => machinesOf(stamp).length,
+    keys: async (id) => authorizedKeys(guestDisk(guest(id)), userOf(guest(id))),
+    passwordOpens: async (id, password) =>
+      passwordMatches(password, guestDisk(guest(id)).passwords.get(userOf(guest(id))) ?? ''),
     foreign: {
       add: async ({ name }) => addStranger(name),
       exists: async (id) => cluster.guests.has(Number(id)),
@@ -74,6 +101,10 @@ function bench(stage: Stage): Bench {
     },
     cleanup: () => stage.close(),
   };
+}
+
+function userOf({ config }: Guest): string {
+  return config.get('ciuser') ?? 'root';
 }
 
 function failure(_request: PveRequest, answer: PveResponse): PveResponse {

@@ -4,6 +4,7 @@ import { type Backend, finish } from './backend.ts';
 import { configChange } from './configure.ts';
 import { reasonOf } from './errors.ts';
 import { guardAddresses } from './firewall.ts';
+import { hostKeyOf } from './host-key.ts';
 import { instanceOf } from './instance.ts';
 import type { Machine } from './judge.ts';
 import { bootDisk, staticIpv4 } from './machine.ts';
@@ -33,7 +34,9 @@ export async function createMachine(backend: Backend, order: MachineOrder, op: O
     const status = await switchOn(backend, machine, op);
     const addresses = await waitForAddress(backend, machine, op);
     backend.reservations.release(machine.vmid, 'made');
-    return instanceOf(machine, 'running', backend.settings, addresses, status.uptime);
+    const hostKey = await hostKeyOf(backend, machine, op);
+    const instance = instanceOf(machine, 'running', backend.settings, addresses, status.uptime);
+    return hostKey === undefined ? instance : { ...instance, hostKey };
   } catch (error) {
     if (vmid !== undefined) backend.reservations.release(vmid, 'given-up');
     throw error;

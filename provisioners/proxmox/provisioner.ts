@@ -13,6 +13,7 @@ import { observeMachine } from './observe.ts';
 import { requireOwned } from './owned.ts';
 import { switchOff, switchOn } from './power.ts';
 import type { ProxmoxSettings } from './schema.ts';
+import { runScript } from './script.ts';
 import { parseFingerprint, type Trust } from './tls.ts';
 import { readTraffic } from './traffic.ts';
 import { httpTransport, type PveTransport } from './transport.ts';
@@ -23,7 +24,7 @@ export function openProxmox(
   settings: ProxmoxSettings,
   deps: PluginDeps,
   transport = transportOf(settings, deps),
-): Required<Omit<Provisioner, 'runScript'>> {
+): Required<Provisioner> {
   const backend = createBackend(settings, deps, transport);
   return {
     capabilities: { readiness: 'ssh', healthCheck: true },
@@ -43,6 +44,7 @@ export function openProxmox(
     stop: async (ref, op) => switchOff(backend, await requireOwned(backend, ref, op), 'gently', op),
     setKeys: (ref, keys, op) => setKeys(backend, ref, keys, op),
     setPassword: (ref, password, op) => setPassword(backend, ref, password, op),
+    runScript: (ref, script, op) => runScript(backend, ref, script, op),
     adoptable: (ctx) => adoptableMachines(backend, ctx),
     async adopt({ externalId }, { contract, operation }, ctx) {
       await adoptMachine(backend, { vmid: Number(externalId), contract, operation }, 'stamp', ctx);

@@ -66,7 +66,7 @@ export function neededRights(settings: ProxmoxSettings, major: number, storages:
           {
             path: machines,
             privileges: ['VM.GuestAgent.FileRead', 'VM.GuestAgent.FileWrite', 'VM.GuestAgent.Unrestricted'],
-            for: 'changing keys and passwords inside machines',
+            for: 'changing keys and passwords inside machines, running scripts there, and reading their SSH host keys',
             level: 'warn',
           } as const,
         ]

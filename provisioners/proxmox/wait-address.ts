@@ -1,5 +1,6 @@
 import { type CallContext, isProvisionerError, ProvisionerError } from '../../src/provisioner/index.ts';
 import type { Addresses } from './address.ts';
+import type { VmAt } from './api-vms.ts';
 import { type Backend, pause } from './backend.ts';
 import { reasonOf } from './errors.ts';
 import type { PveReason } from './errors-rules.ts';
@@ -13,7 +14,11 @@ const ROUNDUP_MS = 400;
 const ASK_ANYWAY_MS = 30_000;
 
 /** What a machine that boots, or a busy node, answers. */
-const NOT_YET: ReadonlySet<PveReason | undefined> = new Set<PveReason>(['agent-down', 'agent-timeout', 'agent-failed']);
+export const NOT_YET: ReadonlySet<PveReason | undefined> = new Set<PveReason>([
+  'agent-down',
+  'agent-timeout',
+  'agent-failed',
+]);
 
 /**
  * The addresses of a machine that was just started. One that was assigned is known at once; one that DHCP gives is known to nobody but
@@ -59,7 +64,11 @@ export async function waitForAddress(backend: Backend, machine: Machine, ctx: Ca
 }
 
 /** Whether the machine has sent anything since it was started. True where the node does not count. */
-async function hasSent({ pve, roundups }: Backend, { node, vmid }: Machine, { signal }: CallContext): Promise<boolean> {
+export async function hasSent(
+  { pve, roundups }: Backend,
+  { node, vmid }: VmAt,
+  { signal }: CallContext,
+): Promise<boolean> {
   const guests = await roundups.recent(node, ROUNDUP_MS, { ask: () => pve.vms.onNode(node, signal), signal });
   return (guests.find((guest) => guest.vmid === vmid)?.netout ?? 1) > 0;
 }

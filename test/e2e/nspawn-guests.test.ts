@@ -2,10 +2,14 @@ import { access, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openStage } from '../../provisioners/proxmox/fixtures.ts';
 import { nspawnGuests } from '../../simulators/proxmox/guests/nspawn.ts';
 import { cloudInitOf } from '../../simulators/proxmox/qemu/cloud-init.ts';
 import type { Guest, GuestDriver } from '../../simulators/proxmox/state.ts';
 import { type Login, login } from '../../simulators/sandbox/ssh-login.ts';
+import { systemClock } from '../../src/ports/clock.ts';
+import { again } from '../../src/provisioner/conformance/operations.ts';
+import { operation } from '../../src/provisioner/conformance.ts';
 import { makeKey } from './ground/login.ts';
 import { buildMachineRoot, MACHINE_SCRIPT, machinesAvailable } from './ground/machine.ts';
 import { Pulse } from './ground/pulse.ts';
@@ -96,6 +100,37 @@ describe.skipIf(available !== true)(`machines of a hypervisor with a real system
     await expect(access(join(directory, '104'))).rejects.toThrow('ENOENT');
     await start(twin);
     (await comesUp(twin)).end();
+  });
+
+  test('the plugin learns its host key from inside, and runs a script there, once', async () => {
+    const timings = { agentMs: 0, addressMs: 0, startMs: 0, linkedCloneMs: 0, statdMs: 0 };
+    const stage = openStage({
+      clock: systemClock,
+      driver,
+      timings,
+      personality: '8.4',
+      settings: { ci_user: 'tenant' },
+    });
+    const order = stage.order({ sshKey: tenant.publicKey.split(' ').slice(0, 2).join(' ') });
+    const op = operation(order.stamp);
+    const instance = await stage.provisioner.create(order, op);
+    const machine = stage.core.cluster.guests.get(Number(instance.externalId));
+    if (machine === undefined) throw new Error('there is no machine');
+    const session = await comesUp(machine);
+    expect(instance.hostKey).toBe(`ssh-ed25519 ${session.hostKey}`);
+    // In a unit of its own, so that it does not end with the guest agent.
+    const content = 'echo "$DC_TEXT" as $(id -un); cat /proc/self/cgroup; sleep 5 & echo >>/root/count; exit 4';
+    const script = { content, environment: { DC_TEXT: "it's" }, limitSeconds: 30 };
+    const ref = { stamp: order.stamp, externalId: instance.externalId, handles: {} };
+    const end = await stage.provisioner.runScript(ref, script, op);
+    expect(end).toMatchObject({ exit: 4, timedOut: false });
+    expect(end.output).toMatch(/^it's as root\n.*\/dc-agent-script-/);
+    expect(await stage.open().runScript(ref, script, again(op))).toEqual(end);
+    expect((await session.run('sudo cat /root/count')).stdout).toBe('\n');
+    expect((await session.run('sudo ls -ld /var/lib/dc-agent/script-*')).stdout).toMatch(/^drwx------ /);
+    session.end();
+    await stage.provisioner.destroy(ref, op);
+    await stage.provisioner.close();
   });
 
   const start = (machine: Guest) => driver.started(machine, cloudInitOf(machine.vmid, machine.config));

@@ -5,6 +5,9 @@ import { ensureUser, type GuestDisk } from './disk.ts';
 const DEFAULT_USER = 'debian';
 export const HOST_KEY = '/etc/ssh/ssh_host_ed25519_key';
 
+const STATUS = '/run/cloud-init/status.json';
+const DONE = JSON.stringify({ v1: { init: { errors: [], finished: 12.5, start: 11.9 }, stage: null } });
+
 /**
  * Does what cloud-init does at boot with the documents on its drive: nothing, unless they name another instance than the disk
  * has become. Then it sets name, user and password, *adds* keys to those that are there, and throws the host keys away, unless
@@ -12,6 +15,7 @@ export const HOST_KEY = '/etc/ssh/ssh_host_ed25519_key';
  */
 export function applyCloudInit(disk: GuestDisk, { user, meta }: CloudInitData): void {
   const instance = /^instance-id: (\S+)$/m.exec(meta)?.[1];
+  if (instance !== undefined) disk.files.set(STATUS, DONE);
   if (instance === undefined || instance === disk.instance) return;
   disk.instance = instance;
   const login = scalar(user, 'user') ?? DEFAULT_USER;
@@ -24,7 +28,7 @@ export function applyCloudInit(disk: GuestDisk, { user, meta }: CloudInitData): 
   const present = (disk.files.get(file) ?? '').split('\n').filter((line) => line !== '');
   const keys = new Set([...present, ...listOf(user, 'ssh_authorized_keys')]);
   disk.files.set(file, [...keys].map((key) => `${key}\n`).join(''));
-  if (!keepsHostKeys(disk)) disk.files.delete(HOST_KEY);
+  if (!keepsHostKeys(disk)) for (const file of [HOST_KEY, `${HOST_KEY}.pub`]) disk.files.delete(file);
 }
 
 /** Only what PVE writes has to be understood: `name: value` and lists of one level. */

@@ -1,4 +1,5 @@
 import { type GuestDisk, homeOf, writeTo } from './disk.ts';
+import { playScript } from './scripts.ts';
 
 export interface CommandResult {
   readonly exitcode: number;
@@ -68,6 +69,8 @@ const COMMANDS: Readonly<Record<string, (invocation: Invocation) => CommandResul
 
 /** `sh -c LINE`: commands one after the other, with simple quotes; the first that asks for it gets the input. */
 function shell({ disk, args, input }: Invocation): CommandResult {
+  const played = playScript(disk, args, (line) => shell({ disk, args: ['-c', line], input: '' }));
+  if (played !== undefined) return played;
   if (args[0] !== '-c') return failed(2, 'sh: only -c is known (this is a simulated machine)\n');
   let [stdout, stderr, exitcode] = ['', '', 0];
   for (const { joint, words } of split(args[1] ?? '')) {

@@ -70,8 +70,11 @@ export function sshGuests(options: SshGuestsOptions): GuestDriver {
       // Loaded here, because only whoever plays guests should pay for it.
       const { default: ssh2 } = await import('ssh2');
       const { files } = guestDisk(guest);
-      const hostKey = files.get(HOST_KEY) ?? keyPair(ssh2).private;
-      files.set(HOST_KEY, hostKey);
+      if (!files.has(HOST_KEY)) {
+        const made = keyPair(ssh2);
+        files.set(HOST_KEY, made.private).set(`${HOST_KEY}.pub`, `${made.public} root@localhost\n`);
+      }
+      const hostKey = files.get(HOST_KEY) ?? '';
       const inside = new ssh2.Server({ hostKeys: [hostKey] });
       inside.on('connection', (client) => greet(client, guest, ssh2.utils.parseKey));
       const door = await open(guest);

@@ -6,18 +6,24 @@ interface Process {
   result?: { readonly exitcode: number; readonly stdout: string; readonly stderr: string };
 }
 
+interface Processes {
+  readonly known: Map<number, Process>;
+  last: number;
+}
+
 /** What the agent keeps of its children until somebody asks; it is gone with the machine. */
-const processes = new WeakMap<Guest, Map<number, Process>>();
+const processes = new WeakMap<Guest, Processes>();
 
 type Result = NonNullable<Process['result']>;
 
 /** Begins a command inside and returns its process id; how it went is asked later. */
 export function startExec(pve: Pve, guest: Guest, command: readonly string[], input: string): number {
-  const known = processes.get(guest) ?? new Map<number, Process>();
-  processes.set(guest, known);
-  const pid = 500 + known.size * 7 + Math.floor(pve.random.float() * 7);
+  const inside = processes.get(guest) ?? { known: new Map<number, Process>(), last: 500 };
+  processes.set(guest, inside);
+  inside.last += 1 + Math.floor(pve.random.float() * 7);
+  const pid = inside.last;
   const process: Process = {};
-  known.set(pid, process);
+  inside.known.set(pid, process);
   void run(pve, guest, command, input).then(
     (result) => void (process.result = result),
     (error: unknown) =>
@@ -32,11 +38,12 @@ export function startExec(pve: Pve, guest: Guest, command: readonly string[], in
 
 /** The agent tells of a child's end once, then it has forgotten it. */
 export function execStatus(guest: Guest, pid: number): Record<string, string | number> {
-  const process = processes.get(guest)?.get(pid);
+  const known = processes.get(guest)?.known;
+  const process = known?.get(pid);
   if (!process) throw died(`Agent error: Invalid parameter 'pid'`);
   const { result } = process;
   if (!result) return { exited: 0 };
-  processes.get(guest)?.delete(pid);
+  known?.delete(pid);
   return {
     exited: 1,
     exitcode: result.exitcode,

@@ -15,6 +15,14 @@ export const capabilityRules: readonly Rule[] = [
     },
   },
   {
+    says: 'tell a host key, where they tell one, that is an Ed25519 key without a comment',
+    async check(bench) {
+      const { instance } = await made(bench);
+      if (instance.hostKey === undefined) throw new NotOffered('a host key of a machine');
+      assert.match(instance.hostKey, /^ssh-ed25519 [A-Za-z0-9+/]{68}$/);
+    },
+  },
+  {
     says: 'say why where the disk cannot be limited',
     async check({ provisioner }) {
       const { noDiskLimit } = provisioner.capabilities;

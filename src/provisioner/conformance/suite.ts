@@ -11,6 +11,7 @@ import { listRules } from './list.ts';
 import { observeRules } from './observe.ts';
 import { ownershipRules } from './ownership.ts';
 import { powerRules } from './power.ts';
+import { scriptRules } from './scripts.ts';
 import { throttlingRules } from './throttling.ts';
 
 const CHAPTERS: Readonly<Record<string, readonly Rule[]>> = {
@@ -20,6 +21,7 @@ const CHAPTERS: Readonly<Record<string, readonly Rule[]>> = {
   ownership: ownershipRules,
   'stop and start': powerRules,
   'keys and passwords': accessRules,
+  'scripts inside a machine': scriptRules,
   observe: observeRules,
   list: listRules,
   'lost answers and deaths': interruptionRules,
