@@ -2,9 +2,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Droplet } from '../../simulators/digitalocean/state.ts';
 import { createVirtualClock, type VirtualClock } from '../../src/platform/virtual-clock.ts';
 import { operation, sampleOrder } from '../../src/provisioner/conformance.ts';
-import { type Instance, type MachineOrder, Secret } from '../../src/provisioner/index.ts';
-import { AGENT, openTarget, played, refusalOf } from './fixtures.ts';
+import { type Instance, type MachineOrder, Secret, silentLog, systemRandom } from '../../src/provisioner/index.ts';
+import { AGENT, openTarget, played, refusalOf, settingsOf } from './fixtures.ts';
 import { fingerprintOf, NOBODYS_KEY } from './keys.ts';
+import { openDigitalOcean } from './provisioner.ts';
 
 let clock: VirtualClock;
 let opened: ReturnType<typeof openTarget>;
@@ -226,6 +227,18 @@ describe('of the tags', () => {
     await played(clock, opened.provisioner.destroy({ stamp: order.stamp, handles: {} }, operation(order.stamp)));
     expect(opened.core.account.droplets.size).toBe(0);
   });
+});
+
+test('a clock of this host’s that is wrong by an hour keeps nobody waiting for ever', async () => {
+  const order = sampleOrder(AGENT);
+  const stranger = opened.core.admin.addForeign({ name: order.name });
+  const wrong = { ...clock, now: () => clock.now() - 3_600_000 };
+  const deps = { agent: AGENT, target: 'digitalocean', clock: wrong, random: systemRandom, log: silentLog };
+  const provisioner = openDigitalOcean({ access: opened.access, deps, settings: settingsOf() });
+  const began = clock.monotonic();
+  await played(clock, provisioner.destroy({ stamp: order.stamp, handles: {} }, operation(order.stamp)));
+  expect(clock.monotonic() - began).toBeLessThan(90_000);
+  expect(only().id).toBe(stranger);
 });
 
 describe('of two that a race made', () => {

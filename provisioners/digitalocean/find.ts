@@ -26,6 +26,7 @@ const PAUSE_MS = 1_000;
  * name without any tags is waited for: it may be ours.
  */
 export async function findByStamp(target: Finder, stamp: OwnerStamp, asking: Asking): Promise<readonly Droplet[]> {
+  const patience = waitingForTags(target);
   for (;;) {
     const [tagged, named] = await Promise.all([
       target.api.droplets({ tag_name: orderTag(stamp) }, asking),
@@ -34,7 +35,7 @@ export async function findByStamp(target: Finder, stamp: OwnerStamp, asking: Ask
     const found = new Map([...tagged.entries, ...named.entries].map((each) => [each.id, each]));
     const ours = [...found.values()].filter(({ tags }) => carries(tags, stamp)).sort(byAge);
     if (ours.length === 0 && !(tagged.complete && named.complete)) throw new ProvisionerError('retry', NOT_ALL);
-    if (!named.entries.some((each) => mayBeUnderWay(each, target))) return ours;
+    if (!named.entries.some((each) => mayBeUnderWay(each, target)) || patience.isOver()) return ours;
     await pause(target, PAUSE_MS, asking.signal);
   }
 }
@@ -44,6 +45,12 @@ const NOT_ALL = 'DigitalOcean could not list all droplets, so none can be called
 /** Ids rise with time; the oldest of two is the one that whoever asks first was told of. */
 function byAge(a: Droplet, b: Droplet): number {
   return a.id - b.id;
+}
+
+/** Bounds a wait whatever the clocks say: this host's may be wrong, and then a droplet never grows old. */
+function waitingForTags({ clock }: Pick<Target, 'clock'>): { isOver(): boolean } {
+  const began = clock.monotonic();
+  return { isOver: () => clock.monotonic() - began > UNTAGGED_FOR_MS };
 }
 
 /** Made a moment ago, by whomever, and without the mark of any agent as yet. */
@@ -73,10 +80,11 @@ export async function ofOurName(
   stamp: OwnerStamp,
   asking: Asking,
 ): Promise<Droplet | undefined> {
+  const patience = waitingForTags(target);
   for (;;) {
     const droplet = await target.reader.byId(id, asking);
     if (droplet === undefined || droplet.name !== machineName(stamp.contract)) return droplet;
-    if (!mayBeUnderWay(droplet, target)) return droplet;
+    if (!mayBeUnderWay(droplet, target) || patience.isOver()) return droplet;
     await pause(target, PAUSE_MS, asking.signal);
   }
 }

@@ -57,21 +57,21 @@ export function createAdmin(
       droplet.tags = tags;
       droplet.ipv4 = addressOf(cloud, droplet.id);
       switchOn(cloud, droplet);
-      cloud.changed();
+      cloud.changed(droplet);
       return droplet.id;
     },
     lose(id) {
-      truth(id);
+      const droplet = truth(id);
       account.droplets.delete(id);
-      cloud.changed();
+      cloud.changed(droplet);
     },
     powerOff(id) {
       switchOff(truth(id));
-      cloud.changed();
+      cloud.changed(truth(id));
     },
     powerOn(id) {
       switchOn(cloud, truth(id));
-      cloud.changed();
+      cloud.changed(truth(id));
     },
     setTags(id, tags) {
       truth(id).tags = tags;

@@ -22,15 +22,15 @@ export interface Cloud {
   nextId(): number;
   /** Runs later, unless the simulation ends. */
   later(ms: number, fn: () => void): void;
-  changed(): void;
-  onChange(listener: () => void): Cancel;
+  changed(droplet: Droplet): void;
+  onChange(listener: (droplet: Readonly<Droplet>) => void): Cancel;
   close(): void;
 }
 
 export function createCloud(clock: Clock, random: Random, options: DoOptions): Cloud {
   let id = 400_000_000;
   const timers = new Set<Cancel>();
-  const listeners = new Set<() => void>();
+  const listeners = new Set<(droplet: Readonly<Droplet>) => void>();
   const account: Account = {
     droplets: new Map(),
     actions: new Map(),
@@ -62,8 +62,8 @@ export function createCloud(clock: Clock, random: Random, options: DoOptions): C
       });
       timers.add(cancel);
     },
-    changed() {
-      for (const listener of listeners) listener();
+    changed(droplet) {
+      for (const listener of listeners) listener(droplet);
     },
     onChange(listener) {
       listeners.add(listener);
@@ -103,7 +103,7 @@ export function startAction(cloud: Cloud, droplet: Droplet, type: string, { ms, 
     action.completed = cloud.clock.now();
     if (droplet.pending === action.id) droplet.pending = undefined;
     if (cloud.account.droplets.has(droplet.id)) after();
-    cloud.changed();
+    cloud.changed(droplet);
   });
   return action;
 }

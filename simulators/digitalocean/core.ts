@@ -2,22 +2,24 @@ import type { Cancel, Clock } from '../../src/ports/clock.ts';
 import type { Random } from '../../src/ports/random.ts';
 import { type ApiAnswer, type ApiCall, jsonAnswer, LOST } from '../cloud/exchange.ts';
 import { createFaults, type Faults, obey } from '../cloud/faults.ts';
-import type { Guest, GuestHost } from '../cloud/guests.ts';
+import type { GuestHost } from '../cloud/guests.ts';
 import { type Admin, createAdmin } from './admin.ts';
 import { DoRefusal, notFound } from './api.ts';
 import { readBody } from './call.ts';
 import { createCloud } from './cloud.ts';
 import type { Fault } from './faults.ts';
-import { guestsOf } from './guest.ts';
+import { type DoGuest, guestsOf } from './guest.ts';
 import { chooseOptions, type DoChoices } from './options.ts';
 import { createRateLimit, type RateLimit } from './rate-limit.ts';
 import { CALLS, type Route, readRoute } from './routes.ts';
-import type { Account } from './state.ts';
+import type { Account, Droplet } from './state.ts';
 
 export interface DoCoreInput {
   readonly clock: Clock;
   readonly random: Random;
   readonly options?: DoChoices;
+  /** Asked for every call for which no fault is armed; lets a seeded run make its own trouble. */
+  readonly chaos?: (call: string) => Fault | undefined;
 }
 
 /** What a listener learns about each request that reached the API, after it was processed. */
@@ -41,13 +43,14 @@ export interface DoCore extends GuestHost {
   /** How often each call arrived, also those that a fault swallowed. */
   readonly calls: ReadonlyMap<string, number>;
   onExchange(listener: (exchange: Exchange) => void): Cancel;
-  guests(): readonly Guest[];
-  onChange(listener: () => void): Cancel;
+  guests(): readonly DoGuest[];
+  /** Told of each droplet that changed, and of one that has gone. */
+  onChange(listener: (droplet: Readonly<Droplet>) => void): Cancel;
   /** Cancels all timers; the core must not be used after it. */
   close(): void;
 }
 
-export function createDoCore({ clock, random, options = {} }: DoCoreInput): DoCore {
+export function createDoCore({ clock, random, options = {}, chaos }: DoCoreInput): DoCore {
   const cloud = createCloud(clock, random, chooseOptions(options));
   const faults = createFaults<Fault>(CALLS);
   const access = { tokens: new Set(cloud.options.tokens), readOnly: new Set(cloud.options.readOnlyTokens) };
@@ -113,7 +116,7 @@ export function createDoCore({ clock, random, options = {} }: DoCoreInput): DoCo
       if (!admin.reachable) return { ...LOST, delivery: 'refuse' };
       const route = readRoute(request.method, request.path);
       if (route) calls.set(route.call, (calls.get(route.call) ?? 0) + 1);
-      const fault = route && faults.take(route.call, request);
+      const fault = route && (faults.take(route.call, request) ?? chaos?.(route.call));
       return obey(wire(fault), () => {
         const answer = process(route, request, fault);
         for (const listener of listeners) listener({ at: clock.now(), call: route?.call, request, answer });

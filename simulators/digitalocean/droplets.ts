@@ -40,6 +40,7 @@ export function addDroplet(cloud: Cloud, given: NewDroplet): Droplet {
     ipv6: undefined,
     privateIpv4: undefined,
     pending: undefined,
+    ending: 'no',
     guest: { acpi: true, boots: true },
     activeAt: undefined,
   };
@@ -62,7 +63,7 @@ export function bringToLife(cloud: Cloud, droplet: Droplet, fate: Fate): Action 
       cloud.later(cloud.options.timings.networkMs, () => {
         droplet.ipv4 = addressOf(cloud, droplet.id);
         if (droplet.wantsIpv6 === 'yes') droplet.ipv6 = ipv6Of(droplet.id);
-        cloud.changed();
+        cloud.changed(droplet);
       });
     },
   });
@@ -79,7 +80,7 @@ export function switchOn(cloud: Cloud, droplet: Droplet): void {
   droplet.status = 'active';
   droplet.activeAt = cloud.clock.monotonic();
   // Whoever watches the guests looks again when a login would be accepted.
-  cloud.later(cloud.options.timings.bootMs, () => cloud.changed());
+  cloud.later(cloud.options.timings.bootMs, () => cloud.changed(droplet));
 }
 
 export function switchOff(droplet: Droplet): void {

@@ -4,7 +4,7 @@ export type DropletStatus = 'new' | 'active' | 'off' | 'archive';
 
 export interface Droplet {
   readonly id: number;
-  readonly name: string;
+  name: string;
   status: DropletStatus;
   readonly created: number;
   readonly size: Size;
@@ -25,6 +25,8 @@ export interface Droplet {
   privateIpv4: string | undefined;
   /** The action that is at work on it: every other is refused meanwhile. */
   pending: number | undefined;
+  /** Its deletion was taken. */
+  ending: 'yes' | 'no';
   readonly guest: { acpi: boolean; boots: boolean };
   activeAt: number | undefined;
 }

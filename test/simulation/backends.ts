@@ -1,6 +1,7 @@
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Backend, BackendOptions } from './backend.ts';
 import { behindHost } from './behind-host.ts';
+import { digitalOceanBackend } from './digitalocean-backend.ts';
 import { hetznerBackend } from './hetzner-backend.ts';
 import { proxmoxBackend } from './proxmox-backend.ts';
 import { sandboxBackend, sandboxBySsh } from './sandbox-backend.ts';
@@ -16,6 +17,7 @@ export const BACKENDS = {
   'sandbox-ssh': sandboxBySsh,
   'proxmox-8.4': proxmoxBackend('8.4'),
   'proxmox-9.1': proxmoxBackend('9.1'),
+  digitalocean: digitalOceanBackend,
   hetzner: hetznerBackend('poweroff'),
   'hetzner-snapshot': hetznerBackend('snapshot'),
   vultr: vultrBackend,

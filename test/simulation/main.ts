@@ -17,8 +17,8 @@ const HELP = `Plays seeded stories of the whole agent under a virtual clock and 
   npm run sim -- --seed 4711 --shorten the shortest story that still breaks the rule
 
   --from N       first seed (default: taken from the clock, so every run plays fresh ones)
-  --backend NAME sandbox, sandbox-ssh, gateway, proxmox-8.4, proxmox-9.1, hetzner, hetzner-snapshot or vultr
-                 (default: sandbox)
+  --backend NAME sandbox, sandbox-ssh, gateway, proxmox-8.4, proxmox-9.1, hetzner, hetzner-snapshot, digitalocean
+                 or vultr (default: sandbox)
   --workers N    processes (default: one for each core)
   --json         the totals as one JSON line
 

@@ -53,8 +53,8 @@ export const droplets: readonly Endpoint[] = [
       if (tag === null) throw notFound();
       for (const droplet of cloud.account.droplets.values()) {
         if (droplet.tags.some((each) => same(each, tag))) cloud.account.droplets.delete(droplet.id);
+        cloud.changed(droplet);
       }
-      cloud.changed();
       return { status: 204 };
     },
   },
@@ -68,8 +68,10 @@ function same(a: string, b: string): boolean {
 /** It stays in lists for a moment, refuses everything meanwhile, and what was attached to it stays behind. */
 function takeAway(cloud: Cloud, droplet: Droplet): void {
   droplet.pending = cloud.nextId();
+  droplet.ending = 'yes';
+  cloud.changed(droplet);
   cloud.later(cloud.options.timings.deleteMs, () => {
     cloud.account.droplets.delete(droplet.id);
-    cloud.changed();
+    cloud.changed(droplet);
   });
 }
