@@ -253,6 +253,23 @@ describe('of two that a race made', () => {
     expect(String(only().id)).toBe(first.externalId);
   });
 
+  test('a create that finds an older one beside its own brings that up, and removes its own', async () => {
+    const order = sampleOrder(AGENT);
+    // The first request arrives when the second has just been sent.
+    opened.core.faults.add({ call: 'POST /droplets', fault: { kind: 'delay', ms: 30_000, at: 'before' } });
+    const cancel = new AbortController();
+    const first = opened.provisioner.create(order, operation(order.stamp, { signal: cancel.signal }));
+    first.catch(() => {});
+    await clock.advance(2_000);
+    cancel.abort(new Error('the agent stops'));
+    opened.core.faults.add({ call: 'POST /droplets', fault: { kind: 'delay', ms: 28_500, at: 'before' } });
+    const kept = await create(order, operation(order.stamp, { attempt: 2, outcomeUnknown: true }));
+    await clock.advance(10_000);
+    expect(opened.core.calls.get('POST /droplets')).toBe(2);
+    expect(String(only().id)).toBe(kept.externalId);
+    expect(only().status).toBe('active');
+  });
+
   test('a create whose request arrives after it was given up ends with one', async () => {
     opened.core.faults.add({ call: 'POST /droplets', fault: { kind: 'delay', ms: 90_000, at: 'before' } });
     const order = sampleOrder(AGENT);

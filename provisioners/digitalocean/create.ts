@@ -13,7 +13,7 @@ import { orderedImage, type Placement, placements } from './placement.ts';
 import { type Accepted, submit } from './submit.ts';
 import { agentTag, isBare, orderedTag, orderTag } from './tags.ts';
 import { pause, type Target } from './target.ts';
-import { keepOldest } from './twins.ts';
+import { oldestOf, removeLater } from './twins.ts';
 import { userData } from './user-data.ts';
 import type { Droplet } from './wire.ts';
 
@@ -34,10 +34,18 @@ export async function createMachine(target: Target, order: MachineOrder, op: Ope
     op.log.info({ droplet: before.id, status: before.status }, 'digitalocean: adopting what an earlier attempt made');
   }
   const accepted: Accepted = before ? adopted(before, op) : await make(target, order, data, op);
+  const made = await lead(target, accepted, order, op);
+  if (!mayExist) return made;
+  const oldest = await oldestOf(target, made, order.stamp, op);
+  const kept = oldest.id === made.id ? made : await lead(target, { id: oldest.id }, order, op);
+  await removeLater(target, kept, order.stamp, op);
+  return kept;
+}
+
+async function lead(target: Target, accepted: Accepted, { stamp }: MachineOrder, op: Operation): Promise<Droplet> {
   if (String(accepted.id) !== op.handles[DROPLET]) await op.remember(DROPLET, String(accepted.id));
   const limitMs = target.settings.create_timeout_seconds * 1000;
-  const droplet = await bringUp(target, { ...accepted, stamp: order.stamp, whose: 'made', limitMs }, op);
-  return mayExist ? keepOldest(target, droplet, order.stamp, op) : droplet;
+  return bringUp(target, { ...accepted, stamp, whose: 'made', limitMs }, op);
 }
 
 /** The oldest droplet of this operation. One that is known by its id and has no tags yet is of it too: its order was answered with that id. */

@@ -53,6 +53,17 @@ describe('stopping', () => {
     expect(status()).toBe('off');
   });
 
+  test('reads the tags again before each order: a droplet that was taken away meanwhile is left as it is', async () => {
+    opened.core.admin.lock(id, 10_000);
+    const stopping = refusalOf(stop());
+    await clock.advance(5_000);
+    opened.core.admin.setTags(id, ['owner:somebody']);
+    expect((await stopping).kind).toBe('not-ours');
+    await clock.advance(60_000);
+    expect(status()).toBe('active');
+    expect(verbs.every((verb) => verb === 'shutdown 422')).toBe(true);
+  });
+
   test('keeps the droplet, its tags and its addresses', async () => {
     const before = { ...opened.core.account.droplets.get(id) };
     await stop();

@@ -11,23 +11,22 @@ import { removeDroplet } from './remove.ts';
 import type { Target } from './target.ts';
 import type { Droplet } from './wire.ts';
 
-/**
- * Removes what other requests of this operation made beside the droplet that stays, which is the oldest: `running`, or else an older
- * one that has shown meanwhile; then the create is to be tried again, and finds that.
- */
-export async function keepOldest(target: Target, running: Droplet, stamp: OwnerStamp, op: Operation): Promise<Droplet> {
+/** The droplet of this operation that stays: the oldest. Of two requests neither knows of the other, but both see that. */
+export async function oldestOf(target: Target, running: Droplet, stamp: OwnerStamp, op: Operation): Promise<Droplet> {
+  const [oldest] = await findByStamp(target, stamp, { lane: 'make', signal: op.signal });
+  return oldest !== undefined && oldest.id < running.id ? oldest : running;
+}
+
+/** Removes what other requests of this operation made after the droplet that stays. */
+export async function removeLater(target: Target, keep: Droplet, stamp: OwnerStamp, op: Operation): Promise<void> {
   const all = await findByStamp(target, stamp, { lane: 'make', signal: op.signal });
-  for (const twin of all.filter(({ id }) => id !== running.id)) {
-    if (twin.id < running.id) {
-      throw new ProvisionerError('retry', `Droplet ${twin.id} of the same operation is older, and is the one to keep`);
-    }
+  for (const twin of all.filter(({ id }) => id > keep.id)) {
     op.log.warn(
-      { droplet: twin.id, keeping: running.id },
+      { droplet: twin.id, keeping: keep.id },
       'digitalocean: two droplets of one operation, deleting the later',
     );
     await removeDroplet(target, twin.id, stamp, op);
   }
-  return running;
 }
 
 /** Removes exactly this second droplet of a stamp. */
