@@ -27,7 +27,7 @@ async function inOneProcess(): Promise<Bench> {
 
 async function overHttp(): Promise<Bench> {
   // What the provider takes is short here, and not the clock much faster: a pause of a busy machine must not look like a minute.
-  const clock = fastClock(50);
+  const clock = fastClock(100);
   const core = createDoCore({ clock, random: systemRandom, options: { timings: QUICK } });
   let server: DoServer = await startDo({ core });
   const port = Number(new URL(server.endpoint).port);
