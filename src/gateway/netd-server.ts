@@ -66,14 +66,13 @@ function serve(socket: Socket, work: NetdWork, signal: AbortSignal, log: Log): v
 }
 
 function parseLine(line: string): { request: z.output<typeof request> } | { problem: string } {
-  let json: unknown;
   try {
-    json = JSON.parse(line);
+    const { success, data, error } = request.safeParse(JSON.parse(line));
+    return success ? { request: data } : { problem: `not a request: ${z.prettifyError(error).slice(0, 500)}` };
   } catch {
+    // No JSON, or nested so deeply that looking at it takes more stack than there is.
     return { problem: 'a request is one line of JSON' };
   }
-  const { success, data, error } = request.safeParse(json);
-  return success ? { request: data } : { problem: `not a request: ${z.prettifyError(error).slice(0, 500)}` };
 }
 
 async function answer(asked: z.output<typeof request>, work: NetdWork, signal: AbortSignal, log: Log): Promise<Reply> {

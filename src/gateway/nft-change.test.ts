@@ -113,6 +113,12 @@ describe('a change', () => {
   });
 });
 
+test('behind a router that translates, a port is open at both addresses: the one that arrives, and the one that tenants call', () => {
+  const { elements } = wantedOf(planRoutes(SETTINGS, [routeOf(1)]).machines.values(), ['203.0.113.1', '192.168.1.10']);
+  expect(elements.get('forwards')?.get('192.168.1.10|tcp|20010')).toBe('10.77.0.3');
+  expect(elements.get('forwards')?.get('203.0.113.1|tcp|20010')).toBe('10.77.0.3');
+});
+
 describe('a repair', () => {
   const seen = (state: Seen['skeleton'], { elements, counters }: Wanted): Seen => ({
     skeleton: state,

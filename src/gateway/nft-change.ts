@@ -47,7 +47,8 @@ export function exchange(
   const { table } = skeleton;
   const elements = (how: 'add' | 'delete', from: Elements, except: Elements): NftCommand[] =>
     skeleton.sets.flatMap((name) => {
-      const elem = lacking(from.get(name), except.get(name)).map(([key, value]) => elementJson(name, key, value));
+      const elem: unknown[] = [];
+      eachLacking(from.get(name), except.get(name), (key, value) => elem.push(elementJson(name, key, value)));
       return elem.length === 0 ? [] : [{ [how]: { element: { family: SETS[name].family, table, name, elem } } }];
     });
   const counter = (name: string, rest: object = {}) => ({ counter: { family: 'inet', table, name, ...rest } });
@@ -63,18 +64,18 @@ export function exchange(
 
 type Entries = ReadonlyMap<string, string> | undefined;
 
-/** What `these` have and `those` have not, or with another value. */
-function lacking(these: Entries, those: Entries): [string, string][] {
-  if (these === undefined) return [];
-  if (those === undefined || those.size === 0) return [...these];
-  const found: [string, string][] = [];
-  for (const [key, value] of these) if (those.get(key) !== value) found.push([key, value]);
-  return found;
+/** What `these` have and `those` have not, or with another value. There are tens of thousands: no list is made of them on the way. */
+function eachLacking(these: Entries, those: Entries, take: (key: string, value: string) => void): void {
+  if (these === undefined) return;
+  for (const [key, value] of these) if (those?.get(key) !== value) take(key, value);
 }
 
 function describe(skeleton: Skeleton, seen: Elements, wanted: Elements): string[] {
-  const total = (from: Elements, except: Elements): number =>
-    skeleton.sets.reduce((sum, name) => sum + lacking(from.get(name), except.get(name)).length, 0);
+  const total = (from: Elements, except: Elements): number => {
+    let count = 0;
+    for (const name of skeleton.sets) eachLacking(from.get(name), except.get(name), () => count++);
+    return count;
+  };
   const [missing, foreign] = [total(wanted, seen), total(seen, wanted)];
   return [
     ...(missing > 0 ? [`${missing} entries were missing`] : []),

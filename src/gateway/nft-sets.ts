@@ -54,26 +54,33 @@ export type Elements = ReadonlyMap<SetName, ReadonlyMap<string, string>>;
 /** The sets' elements for these machines. */
 export function elementsOf(machines: Iterable<PlannedMachine>, publicAddresses: readonly string[]): Elements {
   const sets = new Map(SET_NAMES.map((name) => [name, new Map<string, string>()]));
-  const put = (name: SetName, key: string, value = ''): void => void sets.get(name)?.set(key, value);
+  const named = (name: SetName): Map<string, string> => {
+    const set = sets.get(name);
+    if (set === undefined) throw new Error(`no set ${name}`);
+    return set;
+  };
+  // Looked up once: there are tens of thousands of entries.
+  const [forwards, ports, open] = [named('forwards'), named('ports'), named('open')];
   for (const machine of machines) {
     const { contract, ipv4, ipv6, mac } = machine;
     for (const { protocol, publicPort, port } of forwardsOf(machine)) {
-      for (const address of publicAddresses) put('forwards', `${address}|${protocol}|${publicPort}`, ipv4);
-      put('ports', `${protocol}|${publicPort}`, String(port));
-      put('open', `${ipv4}|${protocol}|${publicPort}`);
+      const place = `${protocol}|${publicPort}`;
+      for (const address of publicAddresses) forwards.set(`${address}|${place}`, ipv4);
+      ports.set(place, String(port));
+      open.set(`${ipv4}|${place}`, '');
     }
-    put('machines', ipv4);
-    put('bytes_in', ipv4, counterName('in', contract));
-    put('bytes_out', ipv4, counterName('out', contract));
+    named('machines').set(ipv4, '');
+    named('bytes_in').set(ipv4, counterName('in', contract));
+    named('bytes_out').set(ipv4, counterName('out', contract));
     if (ipv6 !== undefined) {
-      put('machines6', ipv6);
-      put('bytes_in6', ipv6, counterName('in', contract));
-      put('bytes_out6', ipv6, counterName('out', contract));
+      named('machines6').set(ipv6, '');
+      named('bytes_in6').set(ipv6, counterName('in', contract));
+      named('bytes_out6').set(ipv6, counterName('out', contract));
     }
-    put(mac === undefined ? 'loose' : 'strict', ipv4);
+    named(mac === undefined ? 'loose' : 'strict').set(ipv4, '');
     if (mac === undefined) continue;
-    put('bound', `${mac}|${ipv4}`);
-    put('cards', mac);
+    named('bound').set(`${mac}|${ipv4}`, '');
+    named('cards').set(mac, '');
   }
   return sets;
 }

@@ -82,16 +82,9 @@ export async function makeWorld(links: readonly string[], names: readonly string
     await Promise.all([bundle(inside), buildInto(program)]);
     for (const name of names) await must('ip', 'netns', 'add', prefix + name);
     await batch(links.map((link) => link.replaceAll('@', prefix)));
-    await must(
-      'ip',
-      'netns',
-      'exec',
-      `${prefix}gw`,
-      'sysctl',
-      '-qw',
-      'net.ipv4.ip_forward=1',
-      'net.ipv6.conf.all.forwarding=1',
-    );
+    for (const name of ['ipv4/ip_forward', 'ipv6/conf/all/forwarding']) {
+      await must('ip', 'netns', 'exec', `${prefix}gw`, 'sh', '-c', `echo 1 > /proc/sys/net/${name}`);
+    }
     for (const name of names) {
       const worker = startWorker(prefix + name, inside);
       closers.push(worker.stop);

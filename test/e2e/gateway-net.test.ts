@@ -151,7 +151,8 @@ describe.skipIf(available !== true)(`the gateway in network namespaces${why}`, (
     ['routed packets alone pass the rules', '0'],
     ['bridged packets pass them too, as beside pve-firewall and Docker', '1'],
   ])('tenants reach each other by the public address only, where %s', async (_, bridged) => {
-    await world.place('gw').exec('sysctl', '-qw', `net.bridge.bridge-nf-call-iptables=${bridged}`);
+    const set = `file=/proc/sys/net/bridge/bridge-nf-call-iptables; [ ! -e $file ] || { echo ${bridged} > $file; cat $file; }`;
+    const onBridges = (await world.place('gw').exec('sh', '-c', set)).trim() === '1';
     const [direct, udp, hairpin, own] = await Promise.all([
       from('vm1', '10.77.0.12', 22),
       ask('vm1', '10.77.0.12', 10_005),
@@ -162,7 +163,7 @@ describe.skipIf(available !== true)(`the gateway in network namespaces${why}`, (
     // The neighbour sees the host, not the address of who asks.
     expect(hairpin).toBe('::ffff:10.77.0.1');
     // A bridge does not send a packet back to the port that it came from (docs/gateway.md).
-    expect(own).toBe(bridged === '0' ? 'vm1 hello' : 'silence');
+    expect(own).toBe(onBridges ? 'silence' : 'vm1 hello');
   });
 
   test.each([
@@ -384,6 +385,7 @@ describe.skipIf(available !== true)(`the gateway in network namespaces${why}`, (
     ],
     ['settings of its own', JSON.stringify({ op: 'apply', routes: [], settings: { portRangeStart: 1 } })],
     ['a line without an end', 'x'.repeat(17 * 1024 * 1024)],
+    ['what is nested without an end', `{"op":"apply","routes":[${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}]}`],
   ])('the helper refuses %s with a clear word, and works on', async (_, line) => {
     expect(await say(helper.settings.helperSocket, line)).toMatchObject({
       ok: false,
