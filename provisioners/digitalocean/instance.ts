@@ -10,12 +10,16 @@ export function toInstance(droplet: Droplet, stamp: OwnerStamp): Instance {
   return {
     externalId: String(droplet.id) as ExternalId,
     stamp,
-    power: POWER[droplet.status] ?? 'unknown',
+    power: powerOf(droplet),
     ...(ipv4 === undefined ? {} : { ipv4 }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
     ...(host === undefined ? {} : { ssh: { host, port: 22, user: 'root' } }),
     ...(details === undefined ? {} : { additionalDetails: details }),
   };
+}
+
+export function powerOf({ status }: Droplet): PowerState {
+  return POWER[status] ?? 'unknown';
 }
 
 /** The public ones. They are told some time after the droplet is active. */

@@ -11,6 +11,7 @@ import {
   ProvisionerError,
 } from '../../src/provisioner/index.ts';
 import type { TokenAccess } from './access.ts';
+import { adoptableMachines, adoptMachine } from './adopt.ts';
 import { createCatalogue } from './catalogue.ts';
 import { checkTarget } from './check.ts';
 import { createMachine } from './create.ts';
@@ -41,9 +42,7 @@ export interface DigitalOceanInput {
  * Everything that the contract has except what needs a hand inside the machine: the API has none there, and a password that it
  * resets is mailed to the account's owner.
  */
-export type DigitalOceanProvisioner = Required<
-  Omit<Provisioner, 'setKeys' | 'setPassword' | 'runScript' | 'adoptable' | 'adopt'>
->;
+export type DigitalOceanProvisioner = Required<Omit<Provisioner, 'setKeys' | 'setPassword' | 'runScript'>>;
 
 /** A DigitalOcean account as a backend: one droplet for each machine. */
 export function openDigitalOcean({ access, deps, settings, release }: DigitalOceanInput): DigitalOceanProvisioner {
@@ -72,6 +71,8 @@ export function openDigitalOcean({ access, deps, settings, release }: DigitalOce
     stop: (ref, op) => changing(() => stop(target, ref, op)),
     start: (ref, op) => changing(() => start(target, ref, op)),
     observe: (ref, ctx) => observe(target, ref, ctx),
+    adoptable: (ctx) => adoptableMachines(target, ctx),
+    adopt: (machine, stamp, ctx) => changing(() => adoptMachine(target, machine, stamp, ctx)),
     traffic: (ctx) => traffic.read(ctx),
     ...createFacts(target),
     async close() {
