@@ -199,6 +199,12 @@ describe('a droplet that does not come up', () => {
     expect(only().id).toBe(Number(made.externalId));
   });
 
+  test('as far as its action tells, because the API has forgotten that, is up all the same', async () => {
+    opened.core.faults.add({ call: 'POST /droplets', fault: { kind: 'forget-action' } });
+    expect((await create(sampleOrder(AGENT))).power).toBe('running');
+    expect(opened.core.calls.get('POST /droplets')).toBe(1);
+  });
+
   test('but is off is switched on', async () => {
     opened.core.faults.add({ call: 'POST /droplets', fault: { kind: 'stays-off' } });
     expect((await create(sampleOrder(AGENT))).power).toBe('running');
