@@ -1,5 +1,6 @@
 import type { CallContext, Finding } from '../../src/provisioner/index.ts';
 import type { Backend } from './backend.ts';
+import { cutOffClones, remedyFor } from './cut-off.ts';
 import { reasonOf } from './errors.ts';
 import { GIB } from './room.ts';
 import { isAllowedNode } from './schema.ts';
@@ -14,6 +15,7 @@ export async function checkHosts(backend: Backend, ctx: CallContext): Promise<Fi
     storage(backend, nodes, ctx),
     pool(backend, ctx),
     ids(backend, ctx),
+    halves(backend, ctx),
   ]);
   return [...nodesAreUp(backend, nodes), ...more.flat()];
 }
@@ -120,6 +122,21 @@ async function pool({ pve, settings }: Backend, { signal }: CallContext): Promis
       },
     ];
   }
+}
+
+/** What clones left behind that were cut off by the end of their host. */
+async function halves(backend: Backend, ctx: CallContext): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const vmid of await cutOffClones(backend, ctx)) {
+    if (await backend.pve.cluster.isIdFree(vmid, ctx.signal)) continue;
+    findings.push({
+      level: 'warn',
+      code: 'proxmox.clone.cut-off',
+      title: `VMID ${vmid} holds half a machine: its clone was cut off when its host failed, and no token may remove it`,
+      remedy: `Look whether it is of use to anybody; then, ${remedyFor(vmid)}`,
+    });
+  }
+  return findings;
 }
 
 /** Guests of others in our range are never touched; they only take numbers away. */

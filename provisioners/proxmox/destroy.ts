@@ -8,6 +8,7 @@ import {
 } from '../../src/provisioner/index.ts';
 import type { VmAt } from './api-vms.ts';
 import { type Backend, finish, pause } from './backend.ts';
+import { cutOff, cutOffClones } from './cut-off.ts';
 import { reasonOf } from './errors.ts';
 import { judge, objection } from './judge.ts';
 import { isOn } from './options.ts';
@@ -62,7 +63,9 @@ async function removeKnown(
     if (sight.state === 'hidden') {
       if (ref.externalId !== undefined) return unprovable(vmid);
       if (await awaitClones(backend, op)) continue;
-      if (backend.clock.monotonic() > patience) throw hidden(vmid);
+      if (backend.clock.monotonic() > patience) {
+        throw (await cutOffClones(backend, op)).has(vmid) ? cutOff(vmid) : hidden(vmid);
+      }
       await pause(backend.clock, 500, op);
       continue;
     }
@@ -126,6 +129,7 @@ async function remove(backend: Backend, at: VmAt, stamp: OwnerStamp, op: Operati
     }
     if (await pve.cluster.isIdFree(at.vmid, op.signal)) return done();
   }
+  if ((await cutOffClones(backend, op)).has(at.vmid)) throw cutOff(at.vmid);
   throw new ProvisionerError('retry', `VM ${at.vmid} is still there although Proxmox was asked to remove it`);
 
   function done(): void {

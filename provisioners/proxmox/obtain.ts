@@ -8,6 +8,7 @@ import {
 import { admit } from './admission.ts';
 import { type Backend, pause } from './backend.ts';
 import { cloneTemplate } from './clone.ts';
+import { remedyFor } from './cut-off.ts';
 import { PveProblem, reasonOf } from './errors.ts';
 import type { Machine } from './judge.ts';
 import { verified } from './owned.ts';
@@ -69,15 +70,25 @@ async function leftBehind(
   order: MachineOrder,
   op: Operation,
 ): Promise<Machine | undefined> {
+  let half: number | undefined;
   if (attempt.vmid !== undefined) {
     const remains = await whatRemains(backend, attempt.vmid, op, order.stamp);
     if (remains.state === 'made') return remains.machine;
     if (remains.state === 'nothing') return undefined;
-    op.log.warn({ vmid: attempt.vmid, why: remains.why }, 'proxmox: somebody else has the VMID that was chosen');
+    if (remains.state === 'cut-off') {
+      half = attempt.vmid;
+      const remedy = remedyFor(attempt.vmid);
+      op.log.warn(
+        { vmid: half, remedy },
+        'proxmox: half a machine stays behind, since its host failed; making another',
+      );
+    } else {
+      op.log.warn({ vmid: attempt.vmid, why: remains.why }, 'proxmox: somebody else has the VMID that was chosen');
+    }
     forgetId(backend, attempt, op);
   }
   await awaitClones(backend, op);
-  const [found] = await findByStamp(backend, order.stamp, op);
+  const [found] = (await findByStamp(backend, order.stamp, op)).filter(({ vmid }) => vmid !== half);
   return found === undefined ? undefined : verified(backend, found, order.stamp, op);
 }
 

@@ -1,5 +1,6 @@
 import { type CallContext, isProvisionerError, type Operation, type OwnerStamp } from '../../src/provisioner/index.ts';
 import { type Backend, finish, pause } from './backend.ts';
+import { cutOffClones } from './cut-off.ts';
 import { reasonOf } from './errors.ts';
 import { judge, type Machine, objection } from './judge.ts';
 import { hidden, ours } from './owned.ts';
@@ -14,7 +15,9 @@ export type Remains =
   | { readonly state: 'made'; readonly machine: Machine }
   | { readonly state: 'nothing' }
   /** Somebody else has the VMID. */
-  | { readonly state: 'strange'; readonly why: string };
+  | { readonly state: 'strange'; readonly why: string }
+  /** Half a machine that can never be finished, and that we may not remove. */
+  | { readonly state: 'cut-off' };
 
 const COPY_LIMIT_MS = 60 * 60_000;
 /** How long a VMID may be in use by something that no task explains. */
@@ -42,7 +45,10 @@ export async function whatRemains(backend: Backend, vmid: number, op: Operation,
       continue;
     }
     unexplainedSince ??= clock.monotonic();
-    if (clock.monotonic() - unexplainedSince > UNEXPLAINED_MS) throw hidden(vmid);
+    if (clock.monotonic() - unexplainedSince > UNEXPLAINED_MS) {
+      if ((await cutOffClones(backend, op)).has(vmid)) return { state: 'cut-off' };
+      throw hidden(vmid);
+    }
     await pause(clock, 500, op);
   }
 }
