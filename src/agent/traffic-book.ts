@@ -19,6 +19,8 @@ export class TrafficBook {
   readonly #deps: AgentDeps;
   readonly #targets: readonly Target[];
   #totals = new Map<string, TrafficTotals>();
+  /** As on the disk: what was told to the platform must never become less, whatever dies next. */
+  #saved: ReadonlyMap<string, TrafficTotals> = new Map();
   #opened: Promise<void> | undefined;
   #changed = false;
   readonly #noted = new Map<string, string>();
@@ -57,7 +59,7 @@ export class TrafficBook {
   /** What the platform is told: sums over the contract's life. It wants a slug, so only machines behind this host count. */
   stats(): NonNullable<Heartbeat['bandwidthStats']> {
     return [...this.#deps.ledger.records.values()].flatMap(({ contract, route, closedAt, delivered }) => {
-      const totals = this.#totals.get(contract);
+      const totals = this.#saved.get(contract);
       if (totals === undefined || route === undefined || closedAt !== undefined || !delivered) return [];
       return [
         {
@@ -87,11 +89,13 @@ export class TrafficBook {
   async save(): Promise<void> {
     const { trafficStore, log } = this.#deps;
     await this.#open();
-    if (trafficStore === undefined || !this.#changed) return;
+    if (!this.#changed) return;
     this.#changed = false;
     this.#forget();
+    const totals = new Map(this.#totals);
     try {
-      await trafficStore.replace(formatTraffic(this.#totals));
+      await trafficStore?.replace(formatTraffic(totals));
+      this.#saved = totals;
     } catch (error) {
       this.#changed = true;
       log.warn({ error }, 'traffic totals cannot be saved; it is tried again');
@@ -156,6 +160,7 @@ export class TrafficBook {
     try {
       const content = await trafficStore?.read();
       if (content !== undefined) this.#totals = parseTraffic(content);
+      this.#saved = new Map(this.#totals);
     } catch (error) {
       log.error({ error }, 'the traffic totals of earlier times cannot be read: they begin anew');
     }

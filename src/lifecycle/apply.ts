@@ -1,6 +1,6 @@
 import type { ContractId, OperationId } from '../ports/ids.ts';
 import type { ContractEvent, ContractRecord, FailureKind, HistoryEntry, InstanceData } from './record.ts';
-import { addressOf } from './route.ts';
+import { addressOf, isReserved } from './route.ts';
 import type { Step } from './steps.ts';
 
 /** The first entries tell how it began, the last how it stands; between them a long retry loop may be thinned out. */
@@ -136,8 +136,7 @@ function change(
     case 'unrouted':
       return without(without(record, 'route'), 'routeState');
     case 'reappeared':
-      // Its ports may be somebody else's by now.
-      return reappeared(without(without(record, 'closedAt'), 'route'), event.operation ?? record.operation);
+      return reappeared(reopened(record, at), event.operation ?? record.operation);
     case 'password':
       return {
         ...without(record, 'nextSealFor'),
@@ -155,6 +154,12 @@ const MOST_EARLIER = 16;
 
 function withEarlier({ earlierOperations = [], operation }: ContractRecord): readonly OperationId[] {
   return [...earlierOperations.filter((one) => one !== operation), operation].slice(-MOST_EARLIER);
+}
+
+/** Ports that have rested may be somebody else's by now; those that still rest go on doing so. */
+function reopened(record: ContractRecord, at: number): ContractRecord {
+  const open = without(record, 'closedAt');
+  return isReserved(record, at) ? open : without(open, 'route');
 }
 
 /** Of another operation only the stamp is known: what the record says of a machine is about the latest one. */

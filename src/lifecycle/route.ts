@@ -50,8 +50,8 @@ export function allocateRoute(
   return undefined;
 }
 
-/** With a clock that went back, the quarantine lasts longer. */
-function isReserved({ closedAt }: ContractRecord, now: number): boolean {
+/** Whether nobody else may have the record's ports. With a clock that went back, the quarantine lasts longer. */
+export function isReserved({ closedAt }: ContractRecord, now: number): boolean {
   return closedAt === undefined || now - closedAt < QUARANTINE_MS;
 }
 

@@ -273,16 +273,14 @@ describe('the record of a route', () => {
     expect(routed(...NAMED, ...did('withdraw-name'))).not.toHaveProperty('dnsName');
   });
 
-  it('gives its ports away with the contract: a machine that turns up again later has none', () => {
-    const again = routed(
-      ...MADE,
-      goal('remove', 'cancelled'),
-      ...did('destroy'),
-      { type: 'closed', why: 'gone' },
-      { type: 'reappeared' },
-    );
-    expect(again).not.toHaveProperty('route');
-    expect(again.machine).toBe('made');
+  it('goes on resting when its machine turns up again soon, and is gone when that is later', () => {
+    const closed = routed(...MADE, goal('remove', 'cancelled'), ...did('destroy'), { type: 'closed', why: 'gone' });
+    const soon = andThen(closed, { type: 'reappeared' }, NOW + HOUR - 1);
+    expect(soon).toMatchObject({ machine: 'made', route: ROUTE });
+    expect(soon).not.toHaveProperty('closedAt');
+    const late = andThen(closed, { type: 'reappeared' }, NOW + HOUR);
+    expect(late).not.toHaveProperty('route');
+    expect(late.machine).toBe('made');
   });
 
   it('waits for a gateway as for a backend', () => {

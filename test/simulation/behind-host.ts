@@ -66,9 +66,10 @@ function address(number: number): string {
 }
 
 function privately(plugin: Provisioner, placed: (instance: Instance) => Instance): Provisioner {
-  const { list, start } = plugin;
+  // Without its own byte counters: here those of the ports are to be added up.
+  const { list, start, traffic: _counters, ...rest } = plugin;
   return {
-    ...plugin,
+    ...rest,
     create: async (order, op) => placed(await plugin.create(order, op)),
     observe: async (ref, ctx) => {
       const observed = await plugin.observe(ref, ctx);

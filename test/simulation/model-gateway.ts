@@ -1,5 +1,6 @@
 import { type Applied, type Gateway, GatewayError, type Route } from '../../src/gateway/port.ts';
 import { type Clock, sleep } from '../../src/ports/clock.ts';
+import type { ContractId } from '../../src/ports/ids.ts';
 import type { Gate } from './backend.ts';
 import { keyOf, type ModelKernel } from './model-kernel.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -67,7 +68,15 @@ export function modelGateway(options: ModelGatewayOptions): Gateway {
         ? { ok: true }
         : { ok: false, why: 'it is not this machine that answers' };
     }),
-    traffic: async () => [],
+    traffic: gate(async () => {
+      kernel.move(random.below(100_000));
+      if (trouble() !== undefined) throw new GatewayError('retry', 'the helper does not answer');
+      return [...kernel.counters].map(([contract, bytes]) => ({
+        contract: contract as ContractId,
+        bytesIn: bytes,
+        bytesOut: Math.floor(bytes / 2),
+      }));
+    }),
     check: async () => [],
     close: async () => {},
   };

@@ -17,6 +17,9 @@ export class ModelKernel {
   readonly publicIp: string;
   readonly #options: ModelKernelOptions;
   #routes = new Map<string, Route>();
+  /** Bytes of every open route since it was made, and of every contract since ever. */
+  #counters = new Map<string, number>();
+  readonly moved = new Map<string, number>();
   /** By first port: for whom it was open last, and until when. Of the world, not of the kernel: nothing makes it forget. */
   readonly #last = new Map<number, { readonly contract: string; until: number }>();
 
@@ -51,6 +54,18 @@ export class ModelKernel {
     return missing.map((key) => `${key} was missing`);
   }
 
+  /** Some bytes go through every route. */
+  move(bytes: number): void {
+    for (const { contract } of this.#routes.values()) {
+      this.#counters.set(contract, (this.#counters.get(contract) ?? 0) + bytes);
+      this.moved.set(contract, (this.moved.get(contract) ?? 0) + bytes);
+    }
+  }
+
+  get counters(): ReadonlyMap<string, number> {
+    return this.#counters;
+  }
+
   /** Where a connection to this port arrives: `address:port`. */
   leadsTo(port: number): string | undefined {
     for (const { firstPort, machine } of this.#routes.values())
@@ -66,6 +81,7 @@ export class ModelKernel {
     const { blame, now, onChange } = this.#options;
     for (const { firstPort, contract } of this.#routes.values()) this.#last.set(firstPort, { contract, until: now() });
     this.#routes = new Map(routes.map((route) => [route.contract, route]));
+    this.#counters = new Map([...this.#counters].filter(([contract]) => this.#routes.has(contract)));
     const ports = new Set<number>();
     for (const { firstPort, portCount, contract } of routes) {
       for (let port = firstPort; port < firstPort + portCount; port++) {

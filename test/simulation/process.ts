@@ -135,7 +135,7 @@ export class AgentProcess {
         derive: (label) => createHash('sha256').update(`${agentKey} ${label}`).digest(),
       },
       targets: [{ name: backend.type as TargetName, type: backend.type, provisioner }, ...(this.#options.beside ?? [])],
-      ...(gateway === undefined ? {} : { gateway: gateway(gate, clock) }),
+      ...(gateway === undefined ? {} : { gateway: gateway(gate, clock), trafficStore: this.#trafficStore() }),
       clockSkewMs: () => platform.skew()?.skewMs,
     });
     this.agent.start();
@@ -169,6 +169,11 @@ export class AgentProcess {
       probeSsh: (target) => probe(target),
       ...simulatedGuest(this.#options.backend, this.#clock(), (call) => this.#gate(call)),
     };
+  }
+
+  #trafficStore(): NonNullable<AgentDeps['trafficStore']> {
+    const { read, replace } = this.#disk();
+    return { read: () => read(TRAFFIC_FILE), replace: (bytes) => replace(TRAFFIC_FILE, bytes) };
   }
 
   #disk(): Disk {
@@ -209,6 +214,8 @@ export class AgentProcess {
     };
   }
 }
+
+const TRAFFIC_FILE = '/state/traffic.json';
 
 /** A promise of its own each time: one that all waited for would keep every world that ever waited. */
 function never(): Promise<never> {

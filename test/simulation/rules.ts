@@ -60,6 +60,7 @@ export class Rules {
   };
   readonly #world: World;
   readonly #beats = new Map<string, number>();
+  readonly #told = new Map<string, number>();
   #beatsTroubledAt = -Infinity;
 
   constructor(world: World) {
@@ -226,6 +227,7 @@ export class Rules {
     const key = request.headers['x-agent-pubkey'] ?? '';
     if (call === 'heartbeat') {
       if (status === 200) this.#beats.set(key, this.#world.time.monotonic());
+      this.#onBandwidth(key, request.body);
       return;
     }
     if (call !== 'lock' && call !== 'report') return;
@@ -235,6 +237,22 @@ export class Rules {
     if (call === 'report' && (transport !== 'deliver' || delayMs > 0 || status !== 200))
       this.excuses.ambiguous.add(contract);
     if (call === 'report') this.#onReport(contract, request.body, key);
+  }
+
+  /** What the platform is told of traffic only grows, and is never more than what moved. */
+  #onBandwidth(key: string, body: string): void {
+    const kernel = this.#world.hosts.find((host) => host.agentKey === key)?.kernel;
+    const beat: { bandwidthStats?: { contractId: string; bytesIn: number; bytesOut: number }[] } = JSON.parse(body);
+    for (const { contractId, bytesIn, bytesOut } of beat.bandwidthStats ?? []) {
+      const before = this.#told.get(`${key} ${contractId}`) ?? 0;
+      const moved = kernel?.moved.get(contractId) ?? 0;
+      if (bytesIn < before || bytesIn > moved || bytesOut > moved / 2)
+        this.blame(
+          'traffic only grows',
+          `${short(contractId)}: ${bytesIn} bytes, told before ${before}, moved ${moved}`,
+        );
+      this.#told.set(`${key} ${contractId}`, bytesIn);
+    }
   }
 
   #onReport(contract: string, body: string, key: string): void {
