@@ -288,6 +288,7 @@ export const MUTANTS = [
   },
   {
     name: 'gives ports to the next tenant at once (gateway)',
+    seed: 7,
     backend: 'gateway',
     file: 'src/lifecycle/route.ts',
     find: 'return closedAt === undefined || now - closedAt < QUARANTINE_MS;',
@@ -295,6 +296,7 @@ export const MUTANTS = [
   },
   {
     name: 'gives the same ports twice (gateway)',
+    seed: 3,
     backend: 'gateway',
     file: 'src/lifecycle/route.ts',
     find: 'if (isReserved(record, now)) for (const port of portsOf(record.route)) taken.add(port);',
@@ -302,6 +304,7 @@ export const MUTANTS = [
   },
   {
     name: 'removes a machine with its ports open (gateway)',
+    seed: 9,
     backend: 'gateway',
     file: 'src/lifecycle/decide.ts',
     find: "if (routed) wanted.push('close-route');\n  else if (mayExist(record))",
@@ -309,6 +312,7 @@ export const MUTANTS = [
   },
   {
     name: 'does not say that ports are to be closed (gateway)',
+    seed: 7,
     backend: 'gateway',
     file: 'src/lifecycle/apply.ts',
     find: "...(event.step === 'close-route' ? { routeState: 'closing' as const } : {}),",
@@ -316,6 +320,7 @@ export const MUTANTS = [
   },
   {
     name: 'makes routes only when something changes (gateway)',
+    seed: 3,
     backend: 'gateway',
     file: 'src/agent/route-lane.ts',
     find: 'interval: () => settings.reconcileIntervalMs,',
@@ -323,6 +328,7 @@ export const MUTANTS = [
   },
   {
     name: 'hands over before the route is there (gateway)',
+    seed: 3,
     backend: 'gateway',
     file: 'src/lifecycle/decide.ts',
     find: "if (lacksRoute(record, world) && !mayDoWithout(record, world)) return 'open-route';",
@@ -337,6 +343,7 @@ export const MUTANTS = [
   },
   {
     name: 'leaves names behind (gateway)',
+    seed: 5,
     backend: 'gateway',
     file: 'src/lifecycle/decide.ts',
     find: "wanted.push('withdraw-name');",
@@ -344,6 +351,7 @@ export const MUTANTS = [
   },
   {
     name: 'tells the tenant the inner port (gateway)',
+    seed: 2,
     backend: 'gateway',
     file: 'src/agent/details.ts',
     find: '(routed ? record.route?.firstPort : instance.ssh?.port)',
