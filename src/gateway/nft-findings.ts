@@ -28,7 +28,7 @@ function unreachable(error: GatewayError): Finding {
     level: 'fail',
     code: 'gateway.helper.unreachable',
     title: `Ports cannot be opened or closed: ${error.message}.`,
-    remedy: 'Start it with: systemctl enable --now dc-agent-netd.socket',
+    remedy: 'Set it up with: dc-agent setup gateway; or see: systemctl status dc-agent-netd',
   };
 }
 
@@ -43,7 +43,7 @@ export function hostFindings(settings: NetworkSettings, facts: HostFacts): Findi
     fail(
       'forwarding.off',
       title,
-      'Write net.ipv4.ip_forward = 1 into /etc/sysctl.d/99-dc-gateway.conf, then run: sysctl --system',
+      'Run dc-agent setup gateway; or write net.ipv4.ip_forward = 1 into a file of /etc/sysctl.d and run: sysctl --system',
     );
   }
   if (settings.tenantNetworkV6 !== undefined && !facts.forwarding6) {
@@ -51,7 +51,7 @@ export function hostFindings(settings: NetworkSettings, facts: HostFacts): Findi
     fail(
       'forwarding6.off',
       title,
-      'Write net.ipv6.conf.all.forwarding = 1 into /etc/sysctl.d/99-dc-gateway.conf, then run: sysctl --system',
+      'Write net.ipv6.conf.all.forwarding = 1 into a file of /etc/sysctl.d, then run: sysctl --system',
     );
   }
   if (!facts.addresses.includes(settings.localIp)) {

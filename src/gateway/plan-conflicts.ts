@@ -16,7 +16,6 @@ export function conflicts(routes: readonly Route[]): Map<ContractId, string> {
   };
   claim('the contract', ({ contract }) => contract);
   claim('the address', ({ machine }) => machine.ipv4);
-  claim('the address', ({ machine }) => machine.ipv6);
   claim('the card', ({ machine }) => machine.mac?.toLowerCase());
   claimPorts(found, routes);
   return found;

@@ -8,7 +8,7 @@ import type { Route } from './port.ts';
  * outside the range, nothing that leads anywhere but into the tenants' network.
  */
 export function objection(settings: NetworkSettings, { firstPort, portCount, machine }: Route): string | undefined {
-  const { portRangeStart, portRangeEnd, portsPerVm, tenantNetwork, tenantNetworkV6 } = settings;
+  const { portRangeStart, portRangeEnd, portsPerVm, tenantNetwork } = settings;
   const last = firstPort + portCount - 1;
   if (firstPort < portRangeStart || last > portRangeEnd) {
     return `the ports ${firstPort} to ${last} are not within ${portRangeStart} to ${portRangeEnd}`;
@@ -18,9 +18,7 @@ export function objection(settings: NetworkSettings, { firstPort, portCount, mac
   if (!isIPv4(machine.ipv4) || !isAssignable(networkOf(settings), machine.ipv4)) {
     return `${machine.ipv4} is not an address for machines in ${tenantNetwork}`;
   }
-  if (machine.ipv6 === undefined) return undefined;
-  if (tenantNetworkV6 === undefined) return `it has the address ${machine.ipv6}, and there is no tenant_network_v6`;
-  return isWithin(tenantNetworkV6, machine.ipv6) ? undefined : `${machine.ipv6} is not in ${tenantNetworkV6}`;
+  return undefined;
 }
 
 const MOST_PORTS = 1000;
@@ -34,9 +32,22 @@ function networkOf(settings: NetworkSettings): Ipv4Network {
   return known;
 }
 
-function isWithin(network: string, address: string): boolean {
-  const [base = '', length = ''] = network.split('/');
-  const list = new BlockList();
-  list.addSubnet(base, Number(length), 'ipv6');
-  return isIPv6(address) && list.check(address, 'ipv6');
+/**
+ * The IPv6 addresses of these routes that may be used, each by one. Backends often know them from the guest alone: what is outside
+ * the network, or claimed by two, is nobody's, and takes nothing else away from either.
+ */
+export function usableIpv6({ tenantNetworkV6 }: NetworkSettings, routes: readonly Route[]): ReadonlySet<string> {
+  const usable = new Set<string>();
+  if (tenantNetworkV6 === undefined) return usable;
+  const [base = '', length = ''] = tenantNetworkV6.split('/');
+  const network = new BlockList();
+  network.addSubnet(base, Number(length), 'ipv6');
+  const claimed = new Set<string>();
+  for (const { ipv6 } of routes.map(({ machine }) => machine)) {
+    if (ipv6 === undefined || !isIPv6(ipv6) || !network.check(ipv6, 'ipv6')) continue;
+    if (claimed.has(ipv6)) usable.delete(ipv6);
+    else usable.add(ipv6);
+    claimed.add(ipv6);
+  }
+  return usable;
 }

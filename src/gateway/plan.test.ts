@@ -39,17 +39,35 @@ describe('a route is refused, and the others are not', () => {
     ['to the host', {}, { ipv4: '10.77.0.1' }, 'not an address for machines'],
     ['to everybody', {}, { ipv4: '10.77.255.255' }, 'not an address for machines'],
     ['to a name', {}, { ipv4: 'localhost' }, 'not an address for machines'],
-    ['to IPv6 elsewhere', {}, { ipv6: '2001:db8:78::2' }, 'is not in 2001:db8:77::/64'],
     ['with more ports than anybody has', { portCount: 2000 }, {}, 'too many'],
   ])('%s', (_, change, machine, why) => {
     const plan = planRoutes(V6, [routeOf(1), routeOf(2, change, machine)]);
     expect([...plan.machines.keys()]).toEqual([contract(1)]);
     expect(plan.refused.get(contract(2))).toContain(why);
   });
+});
 
-  test('IPv6 where no network was set up for it', () => {
-    const { refused } = planRoutes(SETTINGS, [routeOf(1, {}, { ipv6: '2001:db8:77::2' })]);
-    expect(refused.get(contract(1))).toContain('there is no tenant_network_v6');
+describe('an IPv6 address, which a guest may have claimed,', () => {
+  const ipv6Of = (settings: typeof V6 | typeof SETTINGS, ...claims: string[]) => {
+    const { machines } = planRoutes(
+      settings,
+      claims.map((ipv6, n) => routeOf(n, {}, { ipv6 })),
+    );
+    return [...machines.values()].map(({ ipv6 }) => ipv6);
+  };
+
+  test('is used within the network', () => {
+    expect(ipv6Of(V6, '2001:db8:77::2', '2001:db8:77::3')).toEqual(['2001:db8:77::2', '2001:db8:77::3']);
+  });
+
+  test.each([
+    ['outside the network', V6, ['2001:db8:78::2']],
+    ['where there is no network', SETTINGS, ['2001:db8:77::2']],
+    ['that is none', V6, ['fe80::1%eth0']],
+    ['that two claim', V6, ['2001:db8:77::2', '2001:db8:77::2']],
+    ['that three claim', V6, ['2001:db8:77::2', '2001:db8:77::2', '2001:db8:77::2']],
+  ])('%s is left out, and nothing else is', (_, settings, claims) => {
+    expect(ipv6Of(settings, ...claims)).toEqual(claims.map(() => undefined));
   });
 });
 

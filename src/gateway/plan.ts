@@ -1,6 +1,6 @@
 import type { ContractId } from '../ports/ids.ts';
 import { conflicts } from './plan-conflicts.ts';
-import { objection } from './plan-limits.ts';
+import { objection, usableIpv6 } from './plan-limits.ts';
 import type { NetworkSettings } from './plan-settings.ts';
 import type { Route } from './port.ts';
 
@@ -34,11 +34,13 @@ export function planRoutes(settings: NetworkSettings, routes: readonly Route[]):
     return why === undefined;
   });
   for (const [contract, why] of conflicts(sound)) refused.set(contract, why);
-  const machines = sound.filter(({ contract }) => !refused.has(contract)).map(plannedMachine);
+  const open = sound.filter(({ contract }) => !refused.has(contract));
+  const ipv6 = usableIpv6(settings, open);
+  const machines = open.map((route) => plannedMachine(route, ipv6));
   return { machines: new Map(machines.map((machine) => [machine.contract, machine])), refused };
 }
 
-function plannedMachine(route: Route): PlannedMachine {
+function plannedMachine(route: Route, usable: ReadonlySet<string>): PlannedMachine {
   const { contract, firstPort, portCount } = route;
   const { ipv4, ipv6, mac, sshPort } = route.machine;
   return {
@@ -47,7 +49,7 @@ function plannedMachine(route: Route): PlannedMachine {
     portCount,
     sshPort,
     ipv4,
-    ...(ipv6 === undefined ? {} : { ipv6 }),
+    ...(ipv6 === undefined || !usable.has(ipv6) ? {} : { ipv6 }),
     ...(mac === undefined ? {} : { mac: mac.toLowerCase() }),
   };
 }

@@ -355,7 +355,9 @@ describe.skipIf(available !== true)(`the gateway in network namespaces${why}`, (
       other(5, { firstPort: 29_995 }),
       other(6, {}, { ipv4: '192.168.5.10' }),
       other(7, {}, { ipv4: '10.77.0.1' }),
-      other(8, {}, { ipv6: '2001:db8::1' }),
+      other(8, {}, { ipv4: 'elsewhere' }),
+      // What a guest says of itself takes nothing away.
+      other(11, {}, { ipv6: 'fe80::1%eth0' }),
       other(9, { firstPort: 20_305 }),
       other(10, { firstPort: 20_300 }),
     ]);
