@@ -112,7 +112,8 @@ function mayEnter({ utils }: typeof ssh2Module, context: AuthContext, guest: Gue
   if (context.method === 'password') return context.password === guest.password;
   if (context.method !== 'publickey') return false;
   for (const line of guest.authorizedKeys) {
-    const key = utils.parseKey(line);
+    // Options such as `expiry-time` stand before the key.
+    const key = utils.parseKey(/(?:ssh|ecdsa|sk)-\S+ \S+.*$/.exec(line)?.[0] ?? line);
     if (key instanceof Error) continue;
     const own = key.getPublicSSH();
     if (own.length !== context.key.data.length || !timingSafeEqual(own, context.key.data)) continue;

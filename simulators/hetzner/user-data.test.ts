@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { userData } from '../../src/guest/index.ts';
+import { Secret } from '../../src/ports/secret.ts';
+import { tenantKey } from '../sandbox/ssh-login.ts';
 import { readUserData } from './user-data.ts';
 
 describe('a guest', () => {
@@ -55,7 +58,7 @@ runcmd:
 
   test('reads every cloud-config of a MIME document, by the rule for merging that each one names', () => {
     const coded = Buffer.from(
-      '#cloud-config\nssh_authorized_keys: [two]\nmerge_how: "list(append)+dict(recurse_dict)"\n',
+      '#cloud-config\nssh_authorized_keys: [two]\nmerge_how: "list(append)+dict(recurse_list)"\n',
     );
     const text = [
       'Content-Type: multipart/mixed; boundary="==b(1)=="',
@@ -78,7 +81,7 @@ runcmd:
       coded.toString('base64').replace(/.{40}/g, '$&\n'),
       '--==b(1)==',
       'Content-Type: text/cloud-config',
-      'Merge-Type: list(append)',
+      'Merge-Type: dict(recurse_array)+list(append)+str()',
       '',
       '#cloud-config',
       'ssh_authorized_keys: [three]',
@@ -93,11 +96,26 @@ runcmd:
     expect(readUserData(replacing).authorizedKeys).toEqual(['three']);
   });
 
+  // As cloud-init's own mergers answered.
+  test.each([
+    ['', ['theirs'], false],
+    ['merge_how: list(append)', ['ours'], true],
+    ['merge_how: list(append)+dict(recurse_dict)', ['ours'], true],
+    ['merge_how: dict(no_replace,recurse_list)+list(append)', ['ours', 'theirs'], true],
+  ])('lets a later part win, or not, by its rule: %j', (rule, keys, passwords) => {
+    const parts = [
+      '#cloud-config\nssh_authorized_keys: [ours]\nssh_pwauth: true',
+      `#cloud-config\nssh_authorized_keys: [theirs]\nssh_pwauth: false\n${rule}`,
+    ];
+    const seen = readUserData(`#cloud-config-archive\n${JSON.stringify(parts)}`);
+    expect([seen.authorizedKeys, seen.passwords]).toEqual([keys, passwords]);
+  });
+
   test('reads an archive', () => {
     const parts = [
       { type: 'text/cloud-config', content: 'ssh_authorized_keys: [one]' },
       { type: 'text/x-shellscript', content: '#!/bin/sh' },
-      '#cloud-config\nssh_authorized_keys: [two]\nmerge_how: list(append)',
+      '#cloud-config\nssh_authorized_keys: [two]\nmerge_how: [{name: list, settings: [append]}, {name: dict, settings: [recurse_list]}]',
     ];
     expect(readUserData(`#cloud-config-archive\n${JSON.stringify(parts)}`).authorizedKeys).toEqual(['one', 'two']);
   });
@@ -112,4 +130,16 @@ runcmd:
   ])('is set up by nothing else: %j', (text) => {
     expect(readUserData(text)).toEqual({ authorizedKeys: [], passwords: true, keepsHostKeys: false });
   });
+});
+
+test('the agent’s own document, beside one that would lock its tenant out, leaves the tenant in', () => {
+  const [tenant, hostKey] = [tenantKey().public, tenantKey()];
+  const machine = {
+    sshKeys: [tenant],
+    hostKey: { privateKey: new Secret(hostKey.private), publicKey: hostKey.public },
+  };
+  const theirs =
+    '#cloud-config-archive\n- type: text/cloud-config\n  content: |\n    ssh_authorized_keys: [other]\n    ssh_keys: {}\n';
+  const seen = readUserData(userData(machine, theirs));
+  expect([seen.authorizedKeys, seen.hostKey?.public]).toEqual([[tenant], hostKey.public]);
 });

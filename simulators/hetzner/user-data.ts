@@ -74,16 +74,50 @@ function decoded(head: string, body: string): string {
   return how === undefined ? named : `${named.trimEnd()}\nmerge_how: ${JSON.stringify(how)}\n`;
 }
 
-/** A later part replaces the keys of an earlier one, unless it says otherwise: so does cloud-init. */
+/** By name, with its settings. */
+type Mergers = ReadonlyMap<string, readonly string[]>;
+
+/** Unless a part says otherwise, its keys replace those of the parts before it (cloud-init's `DEF_MERGERS`). */
+const USUAL: Mergers = new Map([
+  ['dict', ['replace']],
+  ['list', []],
+]);
+
 function merge(before: Table, { merge_how: how, merge_type: type = how, ...part }: Table): Table {
-  const rule = JSON.stringify(type ?? '');
+  const mergers = mergersOf(type);
+  return mergeTables(before, part, mergers.size === 0 ? USUAL : mergers);
+}
+
+/** `list(append)+dict(recurse_list)`, or the same as a list of tables. */
+function mergersOf(rule: unknown): Mergers {
+  if (typeof rule === 'string') {
+    const named = [...rule.matchAll(/(\w+)\(([^)]*)\)/g)];
+    return new Map(named.map(([, name = '', settings = '']) => [name, settings.split(',').map((one) => one.trim())]));
+  }
+  return new Map(
+    list(rule).flatMap((one) => {
+      const settings = isTable(one) ? list(one['settings']).filter((each) => typeof each === 'string') : [];
+      return isTable(one) && typeof one['name'] === 'string' ? [[one['name'], settings] as const] : [];
+    }),
+  );
+}
+
+/** What is named by no rule stays as it was, also where that surprises: `list(append)` alone merges nothing at all. */
+function mergeTables(before: Table, part: Table, mergers: Mergers): Table {
+  const rule = mergers.get('dict');
+  if (rule === undefined) return Object.keys(before).length === 0 ? part : before;
   const merged: Record<string, unknown> = { ...before };
   for (const [key, value] of Object.entries(part)) {
     const old = merged[key];
-    if (Array.isArray(old) && Array.isArray(value) && /list\(append|"append"/.test(rule))
-      merged[key] = [...old, ...value];
-    else if (isTable(old) && isTable(value) && /recurse_dict/.test(rule)) merged[key] = { ...old, ...value };
-    else if (old === undefined || !/no_replace/.test(rule)) merged[key] = value;
+    if (old === undefined || rule.includes('replace')) merged[key] = value;
+    else if (
+      Array.isArray(old) &&
+      Array.isArray(value) &&
+      (rule.includes('recurse_list') || rule.includes('recurse_array'))
+    )
+      merged[key] = mergers.get('list')?.includes('append') ? [...old, ...value] : old;
+    else if (isTable(old) && isTable(value) && rule.includes('recurse_dict'))
+      merged[key] = mergeTables(old, value, mergers);
   }
   return merged;
 }

@@ -106,9 +106,10 @@ derived: {<<: *base, b: 'no'}
   ])('travels beside ours when it is %s', (_, document, type) => {
     const text = userData(machine, document);
     const parts = partsOf(text);
-    expect(parts.map((part) => part.type)).toEqual(['text/cloud-config', type]);
-    expect(parts[0]?.content).toBe(userData(machine));
-    expect(parts[1]?.content).toBe(document);
+    // Ours last: of two parts that name the same key cloud-init keeps the later one.
+    expect(parts.map((part) => part.type)).toEqual([type, 'text/cloud-config']);
+    expect(parts[0]?.content).toBe(document);
+    expect(parts[1]?.content).toBe(userData(machine));
   });
 
   test('that is a MIME archive goes in whole', () => {

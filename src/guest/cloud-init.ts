@@ -24,7 +24,8 @@ type CloudConfig = Record<string, unknown>;
 /**
  * The user data for a machine. A cloud-config document is merged with ours into one: keys add up, what only we may say (host keys,
  * root's login by key) is refused in it, and in everything else it goes before us. Anything else that cloud-init reads, scripts and
- * MIME archives among it, travels beside ours as MIME parts, ours first, which is the order in which cloud-init lets the first win.
+ * MIME archives among it, travels beside ours as MIME parts, ours last: where parts name the same key cloud-init keeps the later one
+ * (`DEF_MERGERS`, `dict(replace)`), and a cloud-config in it must not take the tenant's way in away.
  * Throws CloudInitError for what cloud-init would not read.
  */
 export function userData(machine: MachineConfig, document?: string): string {
@@ -32,7 +33,7 @@ export function userData(machine: MachineConfig, document?: string): string {
   const kind = partOf(document);
   if (kind === undefined) throw new CloudInitError(UNREADABLE);
   if (kind.type !== 'text/cloud-config')
-    return multipart([partOf(cloudConfigText(ours(machine))), kind].filter((part) => part !== undefined));
+    return multipart([kind, partOf(cloudConfigText(ours(machine)))].filter((part) => part !== undefined));
   return cloudConfigText(merged(ours(machine), readCloudConfig(document)));
 }
 

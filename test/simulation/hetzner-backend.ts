@@ -148,6 +148,7 @@ class HetznerStage implements Backend {
     server.name = `usurped-${server.id}`;
     server.userData = '';
     this.#core.admin.setLabels(server.id, { owner: 'somebody' });
+    this.#core.admin.powerOn(server.id);
   }
 
   addStranger(): string {
