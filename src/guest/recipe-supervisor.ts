@@ -10,6 +10,15 @@ export function placeOf(operation: OperationId): string {
   return `/var/lib/dc-agent/recipe-${operation}`;
 }
 
+/** The longest that cloud-init's own work is waited for before a recipe. */
+export const CLOUD_INIT_SECONDS = 300;
+
+/**
+ * Waits until cloud-init, where there is one, has done its work, and says how that ended: a script that runs beside it would meet half a
+ * machine and a locked package list.
+ */
+export const SETTLED = `{ command -v cloud-init && command -v timeout; } >/dev/null && timeout ${CLOUD_INIT_SECONDS} cloud-init status --wait | tail -n 1; exit 0`;
+
 /** Says whether the recipe has been begun. */
 export const BEGUN = (place: string): string => `if [ -e ${place}/begun ]; then echo begun; else echo absent; fi`;
 

@@ -2,7 +2,16 @@ import { constants } from 'node:os';
 import { type Clock, sleep } from '../ports/clock.ts';
 import type { OperationId } from '../ports/ids.ts';
 import { openSession, type RootAccess, type Session, SessionError } from './recipe-session.ts';
-import { AWAIT, BEGUN, deliver, placeOf, SUPERVISOR_GRACE_SECONDS, supervisor } from './recipe-supervisor.ts';
+import {
+  AWAIT,
+  BEGUN,
+  CLOUD_INIT_SECONDS,
+  deliver,
+  placeOf,
+  SETTLED,
+  SUPERVISOR_GRACE_SECONDS,
+  supervisor,
+} from './recipe-supervisor.ts';
 
 export interface Recipe {
   /** Decides that it runs once: the same id again finds what became of the first. */
@@ -61,7 +70,7 @@ const MAX_OUTPUT_BYTES = 16 * 1024;
 export async function runRecipe(access: RootAccess, recipe: Recipe, deps: RecipeDeps): Promise<RecipeOutcome> {
   if (Buffer.byteLength(recipe.script) > MAX_SCRIPT_BYTES) throw new RangeError('the recipe is larger than 64 KiB');
   const { clock, signal } = deps;
-  const patienceMs = (recipe.limitSeconds + SUPERVISOR_GRACE_SECONDS) * 1000 + SLACK_MS;
+  const patienceMs = (CLOUD_INIT_SECONDS + recipe.limitSeconds + SUPERVISOR_GRACE_SECONDS) * 1000 + SLACK_MS;
   const deadline = clock.monotonic() + patienceMs;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
     signal.throwIfAborted();
@@ -88,13 +97,18 @@ async function visit(
   const session = await openSession(access, { clock, signal, timeoutMs: COMMAND_MS });
   try {
     const place = placeOf(recipe.operation);
+    let before = '';
     if ((await ask(session, BEGUN(place))) === 'absent\n') {
+      const timeoutMs = CLOUD_INIT_SECONDS * 1000 + COMMAND_MS;
+      const settled = await session.run(SETTLED, { maxBytes: 64 * 1024, timeoutMs });
+      if (settled.output.includes('error')) before = 'cloud-init ended with an error, see cloud-init status --long\n';
       await hand(session, place, 'script', withInterpreter(recipe.script));
       await hand(session, place, 'supervise', supervisor(recipe));
     }
     const leftMs = Math.max(deadline - clock.monotonic(), 1_000);
     const { output } = await session.run(AWAIT(place), { maxBytes: 2 * MAX_OUTPUT_BYTES, timeoutMs: leftMs });
-    return outcome(output);
+    const end = outcome(output);
+    return end.state === 'finished' ? { ...end, output: `${before}${end.output}` } : end;
   } finally {
     session.close();
   }
