@@ -76,6 +76,22 @@ describe('adopt', () => {
     expect([...new Set(operations)]).toEqual([stamp?.operation]);
   });
 
+  test('takes over the ports that the reference agent gave to a machine behind this host, and says where it knows of none', async () => {
+    const notes = join(home, 'port-allocations.json');
+    const ours = { base: 20_040, count: 10, contract_id: CONTRACT, internal_ip: '10.0.0.5' };
+    await writeFile(notes, JSON.stringify({ allocations: { abc123: ours, def456: 'nonsense' } }));
+    const table = `[gateway]\ndc_id = "dc-sl"\npublic_ip = "203.0.113.10"\nport_allocations_path = "${notes}"\n`;
+    await writeFile(config, `${await readFile(config, 'utf8')}\n${table}`);
+    addMachine(CONTRACT).config.set('ipconfig0', 'ip=10.0.0.5/24,gw=10.0.0.1');
+    addMachine(OTHER).config.set('ipconfig0', 'ip=10.0.0.6/24,gw=10.0.0.1');
+    const taken = await dc('adopt', '--yes');
+    expect(taken).toMatchObject({ code: EXIT.ok, err: expect.stringContaining('1 entries make no sense') });
+    expect(taken.err).toContain('no ports are known for it, so the agent opens none');
+    const story = JSON.parse((await dc('explain', CONTRACT.slice(0, 8), '--json')).out);
+    expect(story.route).toBe('ports 20040 to 20049 (closed), slug abc123');
+    expect(JSON.parse((await dc('explain', OTHER.slice(0, 8), '--json')).out)).not.toHaveProperty('route');
+  });
+
   function dc(...argv: string[]) {
     return typed(['--config', config, ...argv]);
   }
