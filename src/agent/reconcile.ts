@@ -4,6 +4,7 @@ import type { ContractId, OperationId } from '../ports/ids.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps } from './deps.ts';
 import { canBeKept, type Sightings } from './sightings.ts';
+import { instanceData } from './steps.ts';
 import type { SeenPower, Target } from './target.ts';
 import type { Worker } from './worker.ts';
 
@@ -32,6 +33,8 @@ export async function observeTarget(context: ReconcileContext, target: Target, s
 function tellWorkers(context: ReconcileContext, target: Target, complete: boolean, begunAt: number): void {
   for (const worker of context.workers.values()) {
     if (worker.target !== target) continue;
+    const seen = target.seenOf(worker.record);
+    if (seen !== undefined) worker.sawAt(instanceData(seen), begunAt);
     const power = seenPower(worker.record, target, complete);
     if (power !== undefined) worker.saw(power, target.twinsOf(worker.record), begunAt);
   }

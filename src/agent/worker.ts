@@ -1,8 +1,11 @@
 import {
+  addressOf,
   type ContractEvent,
   type ContractRecord,
   type Decision,
   decide,
+  type InstanceData,
+  isBehindHost,
   type Step,
   type World,
 } from '../lifecycle/index.ts';
@@ -172,6 +175,18 @@ export class Worker {
     const off = power === 'stopped' || power === 'absent';
     if (off && running !== undefined && KNOCKING.has(running)) this.#interrupt(`the machine is ${power}`);
     this.wake();
+  }
+
+  /** Where a list shows the machine: one that was given another address is led to there from now on. */
+  sawAt(instance: InstanceData, begunAt: number): void {
+    const { instance: known, machine, route } = this.record;
+    if (route === undefined || route.ipv4 !== undefined || known === undefined || machine !== 'made') return;
+    const running = this.#step?.step;
+    if (begunAt < this.#lastChangeEnded || (running !== undefined && CHANGING.has(running))) return;
+    const address = addressOf(instance);
+    if (address === undefined || address === addressOf(known) || !isBehindHost(instance)) return;
+    this.#log.warn({ from: addressOf(known), to: address }, 'the machine has another address: its route follows');
+    this.enter([{ type: 'instance', instance: { ...known, ...instance } }], 'another address');
   }
 
   /** What the platform lists for this contract as asked for by the tenant. */

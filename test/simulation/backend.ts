@@ -52,6 +52,8 @@ export interface Backend {
   readonly cannot?: ReadonlySet<'keys' | 'passwords'>;
   /** Its machines are reached through ports of the agent's host. */
   readonly behindHost?: true;
+  /** Gives a machine another private address, as a DHCP server may. */
+  readdress?(id: string): void;
   /** The real plugin on it, for one process of one host. */
   open(client: Client): Provisioner;
   /** Told before of what is sold on it, where the plugin has to know that. */

@@ -43,6 +43,12 @@ export function behindHost(make: MakeBackend): MakeBackend {
     return {
       ...inner,
       behindHost: true,
+      readdress(id) {
+        const taken = new Set(leases.values());
+        let number = 2;
+        while (taken.has(address(number))) number++;
+        leases.set(id, address(number));
+      },
       open: (client) => privately(inner.open(client), placed),
       machines: () => {
         renew();
