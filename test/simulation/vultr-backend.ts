@@ -120,6 +120,9 @@ class VultrStage implements Backend {
     instance.label = `usurped-${id}`;
     instance.userData = '';
     this.#core.admin.setTags(id, ['somebodys']);
+    // From now on it runs, as strangers' machines do, also where it never came up for us.
+    instance.boots = true;
+    this.#core.admin.powerOn(id);
   }
 
   addStranger(): string {
