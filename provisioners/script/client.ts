@@ -5,6 +5,7 @@ import {
   type MachineOrder,
   type OperationId,
   ProvisionerError,
+  type StaticAddress,
 } from '../../src/provisioner/index.ts';
 import { excerpt } from './excerpt.ts';
 import { type RunEnd, type RunResult, runScript } from './run.ts';
@@ -80,7 +81,12 @@ function provisionOrder(order: MachineOrder, operation: OperationId): object {
     requester_ssh_pubkey: order.sshKey,
     instance_config: order.settings,
     post_provision_script: order.postProvisionScript ?? null,
+    address: order.address === undefined ? null : wireAddress(order.address),
   };
+}
+
+function wireAddress({ ipv4, prefixLength, gateway }: StaticAddress): object {
+  return { ipv4, prefix_length: prefixLength, gateway };
 }
 
 function read(action: Action, target: string, { end, stdout, stderr }: RunResult): Reply {

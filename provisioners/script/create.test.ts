@@ -47,6 +47,41 @@ describe('create', () => {
     expect(JSON.stringify([instance, one.ref.handles])).not.toContain('hunter22');
   });
 
+  describe('an address that the agent chose', () => {
+    const address = { ipv4: '10.77.0.2', prefixLength: 16, gateway: '10.77.0.1' };
+    const provision = async (answer: object) => {
+      const farm = new Farm(bench, { provision: made(answer) });
+      const provisioner = await farm.open([], { static_addresses: true });
+      const { order, op } = attempt({ address });
+      return { farm, provisioner, instance: await provisioner.create(order, op()) };
+    };
+
+    test('is in the order, and the machine has it, on the card that is told', async () => {
+      const { farm, provisioner, instance } = await provision({
+        ip_address: '10.77.0.2',
+        mac_address: '02:00:5E:10:00:01',
+      });
+      expect(provisioner.capabilities.address).toBe(true);
+      expect(farm.orders[0]).toMatchObject({ address: { ipv4: '10.77.0.2', prefix_length: 16, gateway: '10.77.0.1' } });
+      expect(instance).toMatchObject({ ipv4: '10.77.0.2', mac: '02:00:5E:10:00:01' });
+    });
+
+    test('is no wish: a machine with another one is not handed over', async () => {
+      await expect(provision({ ip_address: '10.77.0.9' })).rejects.toMatchObject({
+        kind: 'config',
+        message: expect.stringContaining('has the address 10.77.0.9 instead of 10.77.0.2'),
+      });
+    });
+
+    test('is not promised where the script does not take one', async () => {
+      const farm = new Farm(bench, { provision: made({ ip_address: '192.0.2.7' }) });
+      const provisioner = await farm.open();
+      await provisioner.create(one.order, one.op());
+      expect(provisioner.capabilities.address).toBeUndefined();
+      expect(farm.orders[0]).toMatchObject({ address: null });
+    });
+  });
+
   test.each([
     [
       'an IPv6 address alone',

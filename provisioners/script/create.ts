@@ -94,9 +94,17 @@ async function rememberOutcome(reply: Reply, before: string | undefined, op: Ope
   else if (reply.outcome === 'never-ran') await op.remember(HANDLE.attempt, before ?? 'unbegun');
 }
 
+/** A route leads to the address that was ordered: a machine with another one would be reached by nobody, or somebody else's would. */
+function assertAddress({ external_id: id, ip_address: told }: WireInstance, { address }: MachineOrder): void {
+  if (address === undefined || !told || told === address.ipv4) return;
+  const what = `Machine ${id} has the address ${told} instead of ${address.ipv4}, which was ordered`;
+  throw new ProvisionerError('config', `${what}: the script must give it that one, or set static_addresses = false.`);
+}
+
 /** A backend may need time to find an address. Its machine is remembered by then, so the next attempt only asks again. */
 function finished({ settings }: Backend, order: MachineOrder, wire: WireInstance): Instance {
   assertOurs(wire.contract_id, order.stamp.contract);
+  assertAddress(wire, order);
   const instance = toInstance(wire, order.stamp, 'running', settings);
   if (settings.ready_check === 'ssh' && instance.ssh === undefined) {
     throw new ProvisionerError('retry', `Machine ${instance.externalId} has no address yet.`);

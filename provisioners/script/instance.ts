@@ -30,6 +30,7 @@ export function toInstance(
     power: wire.status === 'running' || wire.status === 'stopped' ? wire.status : power,
     ...(ipv4 === undefined ? {} : { ipv4 }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
+    ...(wire.mac_address ? { mac: wire.mac_address } : {}),
     ...(host === undefined ? {} : { ssh: { host, port: wire.ssh_port ?? 22, user: settings.ssh_user } }),
     ...(wire.root_password ? { rootPassword: new Secret(wire.root_password) } : {}),
     ...(details === undefined ? {} : { additionalDetails: details }),

@@ -25,7 +25,12 @@ export function openScript(settings: ScriptSettings, deps: PluginDeps): Provisio
   const client = scriptClient(settings, deps.target, deps.clock);
   const backend: Backend = { client, settings, agent: deps.agent, target: deps.target, clock: deps.clock };
   const provisioner: Provisioner = {
-    capabilities: { readiness: settings.ready_check, recipes: true, healthCheck: true },
+    capabilities: {
+      readiness: settings.ready_check,
+      recipes: true,
+      healthCheck: true,
+      ...(settings.static_addresses ? { address: true as const } : {}),
+    },
     check: (ctx) => checkScripts(backend, ctx),
     async inventory() {
       await assertRunnable(backend);

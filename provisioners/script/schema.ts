@@ -40,6 +40,12 @@ export const scriptSettings = z
       .regex(/^[a-z_][a-z0-9_.-]{0,31}$/, { error: 'expected a user name' })
       .default('root')
       .describe('The user as whom tenants log in.'),
+    static_addresses: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether provision gives the machine the "address" of its order: one of [gateway] tenant_network that the agent chose. Without it the address is the one that the executables tell.',
+      ),
     forward_env: z
       .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'expected the name of an environment variable' }))
       .default([])

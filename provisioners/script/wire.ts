@@ -90,10 +90,14 @@ function toDetails(details: unknown): string | undefined {
   }
 }
 
+/** Of one card: no group and not nobody's. */
+const MAC = /^(?!00:00:00:00:00:00)[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i;
+
 const instance = z.object({
   external_id: externalId,
   ip_address: z.union([z.ipv4(), z.ipv6(), z.literal('')]).nullish(),
   ipv6_address: z.union([z.ipv6(), z.literal('')]).nullish(),
+  mac_address: z.union([z.string().regex(MAC), z.literal('')]).nullish(),
   ssh_port: z.number().int().min(1).max(65_535).nullish(),
   root_password: z.string().max(1024).nullish(),
   additional_details: z.unknown().optional().transform(toDetails),

@@ -32,9 +32,18 @@ export interface Process {
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
-/** Starts the built program, with nothing in its environment but what is given and what Node needs. */
-export function start(file: string, argv: readonly string[], env: Readonly<Record<string, string>> = {}): Process {
-  const child = spawn(process.execPath, [file, ...argv], {
+/**
+ * Starts the built program, with nothing in its environment but what is given and what Node needs. `inside` is a command that becomes
+ * the program that its arguments name, in some other place.
+ */
+export function start(
+  file: string,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  inside: readonly string[] = [],
+): Process {
+  const [program, ...before] = [...inside, process.execPath];
+  const child = spawn(program, [...before, file, ...argv], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'] ?? '', HOME: tmpdir(), ...env },
   });

@@ -1,11 +1,13 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, get, request } from 'node:http';
+import { get as getHttps } from 'node:https';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import ssh2 from 'ssh2';
 import type { GatewayConfig } from '../../src/config/types.ts';
 import { createNftGateway } from '../../src/gateway/nft-gateway.ts';
 import type { Route } from '../../src/gateway/port.ts';
+import { type Door, login } from './ground/login.ts';
 
 /**
  * A program that runs inside one network namespace of the gateway's tests and does there what it is told, one JSON object a line:
@@ -22,6 +24,10 @@ export interface Orders {
   askAgain: { host: string; port: number; text: string };
   download: { host: string; port: number; bytes: number };
   upload: { host: string; port: number; bytes: number };
+  /** Runs one command as the tenant. */
+  login: { door: Door; privateKey: string; command: string };
+  /** What a browser that trusts everybody gets under this name. */
+  visit: { host: string; name: string };
   gateway: { settings: GatewayConfig; call: 'apply' | 'prove' | 'traffic' | 'check'; routes: Route[] };
 }
 
@@ -99,6 +105,20 @@ const handlers: Handlers = {
       });
       sent.on('error', (error) => resolve('code' in error ? error.code : error.message));
       sent.end(Buffer.alloc(bytes, 'x'));
+    }),
+
+  login: ({ door, privateKey, command }) => login(door, privateKey, command),
+
+  visit: ({ host, name }) =>
+    new Promise((resolve) => {
+      const options = { host, servername: name, headers: { host: name }, rejectUnauthorized: false, agent: false };
+      const asked = getHttps(options, (response) => {
+        let text = '';
+        response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+        response.on('end', () => resolve(`${response.statusCode} ${text}`));
+      });
+      asked.setTimeout(PATIENCE_MS, () => asked.destroy(new Error('silence')));
+      asked.on('error', (error) => resolve(error.message));
     }),
 
   async gateway({ settings, call, routes }) {

@@ -10,6 +10,7 @@ import type { GatewayConfig } from '../../src/config/types.ts';
 import type { Route } from '../../src/gateway/port.ts';
 import { buildInto, ROOT, run } from '../packaging/run.ts';
 import type { Orders } from './gateway-net-inside.ts';
+import { installPackages } from './ground/packages.ts';
 
 /** Whether namespaces with nftables can be had here, or why not. With CI=true they must be had. */
 export function namespacesAvailable(): true | string {
@@ -20,22 +21,7 @@ export function namespacesAvailable(): true | string {
 }
 
 export async function installNft(): Promise<void> {
-  if (existsSync('/usr/sbin/nft')) return;
-  const install = [
-    '-o',
-    'DPkg::Lock::Timeout=300',
-    '-qq',
-    'install',
-    '-y',
-    '--no-install-recommends',
-    'nftables',
-    'iproute2',
-  ];
-  const first = await run('apt-get', install);
-  if (first.code === 0) return;
-  await run('apt-get', ['-qq', 'update']);
-  const second = await run('apt-get', install);
-  if (second.code !== 0) throw new Error(`nftables could not be installed: ${second.stderr}`);
+  if (!existsSync('/usr/sbin/nft')) await installPackages('nftables', 'iproute2');
 }
 
 /** One network namespace, and a process in it that does what it is told. */
@@ -48,6 +34,10 @@ export interface Place {
 
 export interface World {
   readonly home: string;
+  /** The built agent. */
+  readonly program: string;
+  /** What all its namespaces' names begin with. */
+  readonly prefix: string;
   place(name: string): Place;
   /** Starts the helper in the gateway's namespace, with no capability but CAP_NET_ADMIN, as nobody. */
   startHelper(table?: string, settings?: string): Promise<Helper>;
@@ -70,7 +60,6 @@ export async function makeWorld(links: readonly string[], names: readonly string
   const prefix = `dcg${process.pid}-`;
   const inside = join(home, 'inside.mjs');
   const program = join(home, 'dist/main.js');
-  await mkdir(join(home, 'etc'));
   const closers: (() => Promise<unknown>)[] = [];
   const places = new Map<string, Place>();
   const remove = async (): Promise<void> => {
@@ -105,6 +94,8 @@ export async function makeWorld(links: readonly string[], names: readonly string
   };
   return {
     home,
+    program,
+    prefix,
     place,
     async startHelper(table = 'dc_agent', settings = '') {
       const helper = await startHelper({

@@ -22,6 +22,10 @@ export interface HostChoices {
   readonly healthSeconds?: number;
   /** Default: a directory of its own. */
   readonly stateDir?: string;
+  /** A command that runs the agent in some other place than the test itself is in. */
+  readonly inside?: readonly string[];
+  /** Further tables of the configuration. */
+  readonly tables?: string;
 }
 
 /** One provider's host: a configuration, a key, a state directory, and at most one agent that runs there. */
@@ -29,7 +33,8 @@ export class Host {
   readonly agent: string;
   readonly stateDir: string;
   readonly #program: string;
-  readonly #config: string;
+  readonly config: string;
+  readonly #inside: readonly string[];
   #current: Process | undefined;
   /** What earlier agents of this host have printed. */
   #said = '';
@@ -38,13 +43,14 @@ export class Host {
     this.agent = agent;
     this.stateDir = choices.stateDir ?? join(directory, 'state');
     this.#program = program;
-    this.#config = join(directory, 'dc-agent.toml');
+    this.#inside = choices.inside ?? [];
+    this.config = join(directory, 'dc-agent.toml');
   }
 
   /** Starts the agent as a service manager would. */
   run(env: Readonly<Record<string, string>> = {}): Process {
     this.#said = this.said;
-    const process = start(this.#program, ['--config', this.#config, 'run', '--log-level', 'debug'], env);
+    const process = start(this.#program, ['--config', this.config, 'run', '--log-level', 'debug'], env, this.#inside);
     this.#current = process;
     return process;
   }
@@ -61,7 +67,7 @@ export class Host {
 
   /** A command of this host, in this process. */
   dc(...argv: string[]): Promise<Run> {
-    return typed(['--config', this.#config, ...argv]);
+    return typed(['--config', this.config, ...argv]);
   }
 
   async isClosed(contract: string): Promise<boolean> {
@@ -92,7 +98,7 @@ export async function setUpHost(settings: HostSettings): Promise<Host> {
 }
 
 function configuration({ directory, endpoint, provider, backend, choices }: HostSettings, stateDir: string): string {
-  const { lanes = 4, healthSeconds = 300 } = choices;
+  const { lanes = 4, healthSeconds = 300, tables = '' } = choices;
   return `
 [api]
 endpoint = ${JSON.stringify(endpoint)}
@@ -118,5 +124,5 @@ type = "${backend.type}"
 
 [provisioner.${backend.type}]
 ${backend.settings}
-`;
+${tables}`;
 }

@@ -49,9 +49,9 @@ export class Market {
   }
 
   /** Answers from now on, always under the same address. */
-  async open(): Promise<void> {
+  async open(host = '127.0.0.1'): Promise<void> {
     const port = this.#url === '' ? 0 : Number(new URL(this.#url).port);
-    this.#server = await startPlatformServer({ core: this.core, port });
+    this.#server = await startPlatformServer({ core: this.core, host, port });
     this.#url = this.#server.url;
   }
 
