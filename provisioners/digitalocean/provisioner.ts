@@ -63,7 +63,12 @@ export function openDigitalOcean({ access, deps, settings, release }: DigitalOce
   }
 
   return {
-    capabilities: { readiness: 'ssh', userData: { maxBytes: MAX_USER_DATA }, hostKey: true },
+    capabilities: {
+      readiness: 'ssh',
+      settings: ['image', 'size', 'region'],
+      userData: { maxBytes: MAX_USER_DATA },
+      hostKey: true,
+    },
     check: (ctx) => checkTarget(target, access.budget, ctx),
     create: (order, op) => changing(async () => toInstance(await createMachine(target, order, op), order.stamp)),
     destroy: (ref, op) => changing(() => destroyMachine(target, ref, op)),

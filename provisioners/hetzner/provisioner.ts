@@ -68,6 +68,7 @@ export function openHetzner({ project, deps, settings, release }: HetznerInput):
   return {
     capabilities: {
       readiness: 'ssh',
+      settings: ['image', 'server_type', 'location'],
       userData: { maxBytes: MAX_USER_DATA_BYTES },
       hostKey: true,
       // The platform makes machines at Hetzner too: whatever is not listed may be one that it makes itself.

@@ -58,6 +58,7 @@ export function openVultr({ account, deps, settings, release }: VultrInput): Vul
   return {
     capabilities: {
       readiness: 'ssh',
+      settings: ['image', 'plan', 'region'],
       userData: { maxBytes: MAX_USER_DATA_BYTES },
       hostKey: true,
       // The platform makes machines at Vultr too: whatever is not listed may be one that it makes itself.

@@ -122,6 +122,7 @@ describe('a setting that the target does not know', () => {
     expect(at(['image'])).toEqual({ refused: 'target home knows no setting "templte"' });
     expect(at(['image', 'templte'])).toEqual({ order });
     expect(at()).toEqual({ order });
+    expect(plan({}, { settings: [] })).toEqual({ order: ORDER });
   });
 });
 

@@ -126,10 +126,13 @@ export function planRecipe(
   };
 }
 
+/** The platform writes it into an offering by itself, whatever its backend, when the template's name is a number. */
+const PLATFORMS_OWN = 'template_vmid';
+
 /** A word that nobody reads is a mistake, and what was meant by it would not be what is sold. */
 function unknownSetting(order: OrderData, { settings }: Capabilities): string | undefined {
   if (settings === undefined) return undefined;
-  const unknown = Object.keys(order.settings).find((key) => !settings.includes(key));
+  const unknown = Object.keys(order.settings).find((key) => !settings.includes(key) && key !== PLATFORMS_OWN);
   return unknown === undefined ? undefined : JSON.stringify(unknown.slice(0, 64));
 }
 
