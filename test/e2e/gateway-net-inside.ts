@@ -17,6 +17,8 @@ export interface Orders {
   ssh: { port: number; privateKey: string };
   http: { port: number };
   udp: { port: number; word: string };
+  /** Everything that came in by UDP so far. */
+  heard: Record<string, never>;
   /** Resolves with what happened. */
   connect: { host: string; port: number; from?: string };
   ask: { host: string; port: number; text: string; from?: string };
@@ -58,9 +60,14 @@ const handlers: Handlers = {
   udp: ({ port, word }) =>
     new Promise((resolve) => {
       const socket = createSocket('udp4');
-      socket.on('message', (text, peer) => socket.send(`${word} ${text.toString()}`, peer.port, peer.address));
+      socket.on('message', (text, peer) => {
+        heard.push(text.toString());
+        socket.send(`${word} ${text.toString()}`, peer.port, peer.address);
+      });
       socket.bind(port, () => resolve('listening'));
     }),
+
+  heard: async () => heard,
 
   connect: ({ host, port, from }) =>
     new Promise((resolve) => {
@@ -136,6 +143,7 @@ const handlers: Handlers = {
 };
 
 let kept: UdpSocket | undefined;
+const heard: string[] = [];
 
 function ask(socket: UdpSocket, order: Orders['ask'], after: 'keep' | 'close' = 'close'): Promise<string> {
   const { host, port, text, from } = order;

@@ -171,9 +171,16 @@ describe.skipIf(available !== true)(`the gateway in network namespaces${why}`, (
     ['knows the neighbour’s card', ['neigh', 'replace', '10.77.0.12', 'lladdr', MAC.vm2, 'dev', 'e0']],
     ['calls the neighbour its gateway', ['route', 'replace', '203.0.113.9/32', 'via', '10.77.0.12']],
   ])('not even when a tenant %s', async (_, command) => {
+    // With the rules of bridges alone: what is routed is looked at by others as well.
+    await world
+      .place('gw')
+      .exec('sh', '-c', 'file=/proc/sys/net/bridge/bridge-nf-call-iptables; [ ! -e $file ] || echo 0 > $file');
     await world.place('vm1').exec('ip', ...command);
     const target = command.includes('203.0.113.9/32') ? '203.0.113.9' : '10.77.0.12';
-    expect(await Promise.all([from('vm1', target, 80), ask('vm1', target, 10_005)])).toEqual(['silence', 'silence']);
+    const text = `past the host: ${command.join(' ')}`;
+    const asked = world.place('vm1').order('ask', { host: target, port: 10_005, text });
+    expect(await Promise.all([from('vm1', target, 80), asked])).toEqual(['silence', 'silence']);
+    expect(await world.place('vm2').order('heard', {})).not.toContain(text);
     await world.place('vm1').exec('ip', command[0] ?? '', 'del', ...command.slice(2));
   });
 
@@ -204,17 +211,16 @@ describe.skipIf(available !== true)(`the gateway in network namespaces${why}`, (
       await vm1.exec('ip', 'addr', 'add', `${address}/32`, 'dev', 'e0');
     }
     const sources = ['10.77.0.12', '10.77.0.99', '8.8.8.8'];
-    expect(await Promise.all(sources.map((source) => ask('vm1', '203.0.113.9', 53, source)))).toEqual([
-      'silence',
-      'silence',
-      'silence',
-    ]);
-    expect(await Promise.all(sources.map((source) => from('vm1', '10.77.0.1', 53, source)))).toEqual([
-      'silence',
-      'silence',
-      'silence',
-    ]);
+    // What is heard there counts: an answer would go to whoever has the address.
+    const forge = (host: string) =>
+      sources.map((source) => vm1.order('ask', { host, port: 53, text: `forged ${source}`, from: source }));
+    await Promise.all([...forge('203.0.113.9'), ...forge('10.77.0.1')]);
     expect(await ask('vm1', '203.0.113.9', 53)).toBe('pub hello');
+    for (const place of ['pub', 'gw']) {
+      const heard = (await world.place(place).order('heard', {})) as string[];
+      expect(heard.filter((text) => text.startsWith('forged'))).toEqual([]);
+      expect(heard).toContain('hello');
+    }
 
     // It says by ARP that it is the gateway; the neighbour still finds the real one.
     await vm1.exec('ip', 'addr', 'add', '10.77.0.1/32', 'dev', 'e0');
