@@ -130,6 +130,12 @@ export const RULES: readonly Rule[] = [
     reason: 'agent-off',
     remedy: "switch the template's guest agent option on",
   },
+  {
+    words: /command guest-[\w-]+ has been disabled/i,
+    kind: 'config',
+    reason: 'agent-off',
+    remedy: "the image's guest agent forbids this: allow it there, on Rocky in /etc/sysconfig/qemu-ga",
+  },
   { words: /(?:qga|qmp) command 'guest-[\w-]+' failed - got timeout/, kind: 'unsure', reason: 'agent-timeout' },
   { words: /Agent error:|(?:qga|qmp) command 'guest-[\w-]+' failed/, kind: 'retry', reason: 'agent-failed' },
   { words: /VM \d+ (?:is )?not running/, kind: 'retry', reason: 'not-running' },

@@ -63,6 +63,7 @@ const WORDS: readonly [number | undefined, string, string, string][] = [
   // The guest agent.
   [500, 'QEMU guest agent is not running', 'retry', 'agent-down'],
   [500, 'No QEMU guest agent configured', 'config', 'agent-off'],
+  [500, 'Agent error: The command guest-exec has been disabled for this instance', 'config', 'agent-off'],
   [500, "VM 140 qga command 'guest-set-user-password' failed - got timeout", 'unknown-outcome', 'agent-timeout'],
   [500, "Agent error: failed to open file '/nope' (mode: 'r'): No such file or directory", 'retry', 'agent-failed'],
   // Hardware.
