@@ -298,7 +298,7 @@ function toRemove(record: ContractRecord, world: World, policy: Policy): RemoveS
   if (owesFailure) wanted.push((world.lockLeftMs ?? 0) <= policy.lockMarginMs ? 'claim' : 'fail');
   const routed = record.routeState !== undefined && world.gateway !== undefined;
   if (routed) wanted.push('close-route');
-  else if (mayExist(record)) wanted.push('destroy');
+  if (mayExist(record) && !routed) wanted.push('destroy');
   const machineGone = record.machine === 'none' || record.machine === 'gone';
   if (record.reason === 'cancelled' && !record.terminateReported && machineGone) wanted.push('terminate');
   if (record.claimed && !owesFailure && machineGone) wanted.push('release');

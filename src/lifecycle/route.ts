@@ -135,11 +135,15 @@ export function openRoutes(
     const route = wanted(record);
     if (route === undefined) continue;
     const other = byAddress.get(route.machine.ipv4);
-    if (isAbsent(record)) withheld.set(record.contract, 'its machine is not there');
-    else if (other === undefined) byAddress.set(route.machine.ipv4, route);
-    else withheld.set(record.contract, `its machine has the address of contract ${other.contract}`);
+    const why = isAbsent(record) ? 'its machine is not there' : taken(other);
+    if (why === undefined) byAddress.set(route.machine.ipv4, route);
+    if (why !== undefined) withheld.set(record.contract, why);
   }
   return { routes: [...byAddress.values()], withheld };
+}
+
+function taken(other: Route | undefined): string | undefined {
+  return other === undefined ? undefined : `its machine has the address of contract ${other.contract}`;
 }
 
 /** What is open and proved had its address before what is yet to be opened. */

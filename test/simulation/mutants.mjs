@@ -307,7 +307,7 @@ export const MUTANTS = [
     seed: 9,
     backend: 'gateway',
     file: 'src/lifecycle/decide.ts',
-    find: "if (routed) wanted.push('close-route');\n  else if (mayExist(record))",
+    find: "if (routed) wanted.push('close-route');\n  if (mayExist(record) && !routed)",
     replace: 'if (mayExist(record))',
   },
   {
@@ -338,8 +338,8 @@ export const MUTANTS = [
     name: 'leaves a route to a machine that is gone (gateway)',
     backend: 'gateway',
     file: 'src/lifecycle/route.ts',
-    find: "if (isAbsent(record)) withheld.set(record.contract, 'its machine is not there');\n    else if",
-    replace: 'if',
+    find: "const why = isAbsent(record) ? 'its machine is not there' : taken(other);",
+    replace: 'const why = taken(other);',
   },
   {
     name: 'leaves names behind (gateway)',
