@@ -30,7 +30,8 @@ export function reserveRoute(
   return { route: { ...ports, ipv4: address.ipv4 } };
 }
 
-function* takenAddresses(records: Iterable<ContractRecord>): Iterable<TakenAddress> {
+/** Every address that a contract has or had. */
+export function* takenAddresses(records: Iterable<ContractRecord>): Iterable<TakenAddress> {
   for (const { route, instance, closedAt } of records) {
     for (const ipv4 of new Set([route?.ipv4, instance?.ipv4])) {
       if (ipv4 !== undefined && IPV4.test(ipv4))

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ADDRESS_QUARANTINE_MS, freeAddress, staticAddress, type TakenAddress } from './ipam.ts';
+import { ADDRESS_QUARANTINE_MS, freeAddress, staticAddress, type TakenAddress, testAddress } from './ipam.ts';
 
 const NOW = 1_800_000_000_000;
 const HOUR = ADDRESS_QUARANTINE_MS;
@@ -64,6 +64,17 @@ describe('an address for a new machine', () => {
       }),
     );
   });
+});
+
+test('a machine of a test gets the highest address that nobody had', () => {
+  const of = (...taken: string[]) =>
+    testAddress(
+      SMALL,
+      taken.map((ipv4) => ({ ipv4, freedAt: 0 })),
+    )?.ipv4;
+  expect(of()).toBe('10.77.0.6');
+  expect(of('10.77.0.6', '10.77.0.2')).toBe('10.77.0.5');
+  expect(of('10.77.0.2', '10.77.0.3', '10.77.0.4', '10.77.0.5', '10.77.0.6')).toBeUndefined();
 });
 
 function blocked(taken: readonly TakenAddress[], ipv4: string): boolean {

@@ -30,6 +30,18 @@ export function freeAddress(network: string, taken: Iterable<TakenAddress>, now:
   return { ipv4: toText(oldest.address), prefixLength, gateway: gatewayOf({ base, size, prefixLength }) };
 }
 
+/**
+ * An address for a machine of a test, which no contract's record names: the highest that nobody is remembered to have had, because
+ * an agent that runs meanwhile gives the lowest away.
+ */
+export function testAddress(network: string, taken: Iterable<TakenAddress>): StaticAddress | undefined {
+  const { base, size } = parseNetwork(network);
+  const lastUse = latestUses(taken);
+  for (let address = base + size - 2; address >= base + 2; address--)
+    if (!lastUse.has(address)) return staticAddress(network, toText(address));
+  return undefined;
+}
+
 /** What a machine is told of an address of the network; undefined where no machine may have it. */
 export function staticAddress(network: string, ipv4: string): StaticAddress | undefined {
   const parsed = parseNetwork(network);

@@ -228,6 +228,18 @@ describe.skipIf(available !== true)(`the running agent behind one public address
     expect(sums).toEqual([...sums].sort((one, other) => one - other));
   });
 
+  test('without the agent a test machine gets ports and a name, and nothing of it is left', async () => {
+    await site.host.stop();
+    const dns = [...site.market.core.state.dns];
+    const { code, stdout, stderr } = await site.dc('test-provision', '--test-gateway');
+    expect(code, stdout + stderr).toBe(0);
+    expect(stderr).toMatch(/what comes in there arrives at this machine/);
+    expect(stderr).toMatch(new RegExp(`usable: ssh -p \\d+ root@${PUBLIC_IP}`));
+    expect(stderr).toMatch(/the platform made the name/);
+    expect(site.market.core.state.dns).toEqual(dns);
+    expect(await site.portsTo(toldAlice.ip_address)).toEqual(tenFrom(toldAlice.gateway_ssh_port));
+  });
+
   /** As `dc-agent traffic` has it. */
   async function counted({ contract }: Lease): Promise<{ in: number; out: number }> {
     return JSON.parse((await site.host.dc('traffic', contract, '--json')).out)[contract];

@@ -20,6 +20,7 @@ import { causes, Failure } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { openPlatform, type PlatformLink, readAgentKey } from '../platform.ts';
 import { readRecords } from '../records.ts';
+import { gatewayWays } from '../trial/gateway.ts';
 import { runTrial } from '../trial/trial.ts';
 
 export const doctor: Handler = async (args, io) => {
@@ -72,6 +73,7 @@ async function examine(config: Config, args: Args, io: Io, timeoutMs: number): P
           plugins: builtinPlugins,
           log: silentLog,
           signal: io.signal,
+          ...gatewayWays(config, target, { kind: 'around' }),
         });
         sections.push({ name: `test-provision on ${target.name}`, findings: [outcome.finding] });
       }

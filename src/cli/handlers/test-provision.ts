@@ -12,7 +12,7 @@ import { Failure } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { openPlatform, readAgentKey } from '../platform.ts';
 import { oneLine } from '../text/table.ts';
-import { readyForGatewayTrial, tryGateway } from '../trial/gateway.ts';
+import { gatewayWays, readyForGatewayTrial } from '../trial/gateway.ts';
 import { storedTrials, type TrialRecord } from '../trial/record.ts';
 import { removeTrial } from '../trial/remove.ts';
 import { runTrial, type TrialEvent } from '../trial/trial.ts';
@@ -32,21 +32,15 @@ export const testProvision: Handler = async (args, io) => {
   const key = await readAgentKey(config);
   const link = flag(args, 'testGateway') && !flag(args, 'skipDns') ? openPlatform(config.api.endpoint) : undefined;
   if (flag(args, 'testGateway')) await readyForGatewayTrial(config);
+  const target = chooseTarget(config, text(args, 'target'));
+  const platform = link?.signed(key, config.api.providerPubkey);
+  const through = { kind: 'through' as const, ...(platform === undefined ? {} : { platform }) };
   const outcome = redacted(
     await runTrial({
       config,
-      target: chooseTarget(config, text(args, 'target')),
+      target,
       agent: key.publicKey,
-      ...(flag(args, 'testGateway')
-        ? {
-            withMachine: (instance, contract, doing) =>
-              tryGateway(instance, contract, {
-                config,
-                ...doing,
-                ...(link === undefined ? {} : { platform: link.signed(key, config.api.providerPubkey) }),
-              }),
-          }
-        : {}),
+      ...gatewayWays(config, target, flag(args, 'testGateway') ? through : { kind: 'around' }),
       plugins: builtinPlugins,
       log: silentLog,
       signal: io.signal,

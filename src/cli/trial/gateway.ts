@@ -1,24 +1,65 @@
-import type { AgentDeps } from '../../agent/index.ts';
-import type { Config } from '../../config/types.ts';
+import { type AgentDeps, takenAddresses } from '../../agent/index.ts';
+import type { Config, TargetConfig } from '../../config/types.ts';
+import { testAddress } from '../../gateway/ipam.ts';
 import type { Proof, Route } from '../../gateway/port.ts';
 import { allocateRoute, type ContractRecord, isBehindHost, openRoutes } from '../../lifecycle/index.ts';
 import type { PlatformClient } from '../../platform/client.ts';
-import { type ContractId, type Instance, sleep, systemClock, systemRandom } from '../../provisioner/index.ts';
+import {
+  type ContractId,
+  type Instance,
+  type StaticAddress,
+  sleep,
+  systemClock,
+  systemRandom,
+} from '../../provisioner/index.ts';
 import { AgentNotRunning, readLocalStatus } from '../../telemetry/local-client.ts';
 import { Failure } from '../failure.ts';
 import { gatewayDeps } from '../gateway.ts';
 import { socketPath } from '../places.ts';
 import { readRecords } from '../records.ts';
+import { storedTrials } from './record.ts';
+import type { Reaching, TrialInput } from './trial.ts';
 
 const PROVE_WITHIN_MS = 120_000;
 const PROVE_AGAIN_MS = 2_000;
 
-export interface GatewayTrial {
-  readonly config: Config;
-  readonly signal: AbortSignal;
-  /** Absent: no DNS name is asked for. */
-  readonly platform?: PlatformClient;
-  readonly tell: (text: string) => void;
+/** `through`: its ports are opened and proved, and with a platform its name is made. `around`: they are another test's business. */
+export type GatewayTrial =
+  | { readonly kind: 'around' }
+  | { readonly kind: 'through'; readonly platform?: PlatformClient };
+
+/** How a test machine gets its address, and is gone to, on a host that may be a gateway. */
+export function gatewayWays(
+  config: Config,
+  target: TargetConfig,
+  trial: GatewayTrial,
+): Pick<TrialInput, 'address' | 'reach'> {
+  const { gateway } = config;
+  if (gateway === undefined || gateway.targets?.includes(target.name) === false) return {};
+  return {
+    address: () => freeForTest(config),
+    async reach(instance, contract, doing) {
+      if (!isBehindHost(instance)) {
+        if (trial.kind === 'through') doing.tell('it needs no ports here: it is reached by its own address');
+        return doing.loggedIn(instance.ssh);
+      }
+      if (trial.kind === 'through') return tryGateway(instance, contract, { config, ...trial, ...doing });
+      // Without a route nothing reaches it, this host included.
+      doing.tell('nobody has looked inside: it is behind this host’s ports, which --test-gateway tries as well');
+    },
+  };
+}
+
+async function freeForTest({ agent, gateway }: Config): Promise<StaticAddress | undefined> {
+  if (gateway === undefined) return undefined;
+  const records = (await readRecords(agent.stateDir))?.records.values() ?? [];
+  // Kept machines of earlier tests have theirs still.
+  const earlier = (await storedTrials(agent.stateDir)).records.flatMap(({ ipv4 }) =>
+    ipv4 === undefined ? [] : { ipv4 },
+  );
+  const address = testAddress(gateway.tenantNetwork, [...takenAddresses(records), ...earlier]);
+  if (address === undefined) throw new Failure({ what: `no address is free in ${gateway.tenantNetwork}` });
+  return address;
 }
 
 /** Throws Failure while an agent runs: routes are made all at once, so the two would undo each other. */
@@ -39,12 +80,16 @@ export async function readyForGatewayTrial({ agent, gateway }: Config): Promise<
   });
 }
 
+interface Doing extends Reaching {
+  readonly config: Config;
+  readonly platform?: PlatformClient;
+}
+
 /** Gives a test machine ports beside those of all contracts, proves that they lead to it, and takes them away again, whatever happens. */
-export async function tryGateway(instance: Instance, contract: ContractId, trial: GatewayTrial): Promise<void> {
-  const { config, platform, signal, tell } = trial;
+async function tryGateway(instance: Instance, contract: ContractId, doing: Doing): Promise<void> {
+  const { config, loggedIn, platform, signal, tell } = doing;
   const { gateway } = await gatewayDeps(config);
-  if (gateway === undefined || !isBehindHost(instance))
-    return tell('it needs no ports here: it is reached by its own address');
+  if (gateway === undefined) throw new Error('there is no [gateway]');
   const records = [...((await readRecords(config.agent.stateDir))?.records.values() ?? [])];
   const route = routeFor(instance, contract, records, gateway);
   const others = openRoutes(records, () => false).routes;
@@ -56,7 +101,8 @@ export async function tryGateway(instance: Instance, contract: ContractId, trial
     const proof = await prove(route, gateway, signal);
     if (!proof.ok) throw new Error(`what comes in at port ${route.firstPort} does not arrive: ${proof.why}`);
     tell('what comes in there arrives at this machine');
-    if (platform !== undefined && gateway.dns === 'platform') await tryName(route.slug, gateway, platform, trial);
+    await loggedIn(instance.ssh && { ...instance.ssh, host: gateway.port.publicIp, port: route.firstPort });
+    if (platform !== undefined && gateway.dns === 'platform') await tryName(route.slug, gateway, platform, doing);
   } finally {
     // Also after Ctrl-C: nothing may lead to an address that is about to be free.
     await gateway.port.apply(others, AbortSignal.timeout(30_000));
@@ -103,9 +149,8 @@ async function tryName(
   slug: string,
   { dcId, port }: Gateway,
   platform: PlatformClient,
-  trial: GatewayTrial,
+  { signal, tell }: Reaching,
 ): Promise<void> {
-  const { signal, tell } = trial;
   try {
     const made = await platform.createDns({ slug, dcId, publicIp: port.publicIp }, signal);
     tell(

@@ -16,6 +16,8 @@ const trialRecord = z.object({
   operation: hex(32),
   handles: z.record(z.string(), z.string()),
   externalId: z.string().optional(),
+  /** What it was given of the tenants' network. */
+  ipv4: z.string().optional(),
   /** The process that makes or removes it; none once it was kept on purpose. */
   pid: z.number().int().optional(),
   at: z.number(),

@@ -13,6 +13,8 @@ import {
   type OperationId,
   type Provisioner,
   type ProvisionerPlugin,
+  type SshEndpoint,
+  type StaticAddress,
   sleep,
   systemClock,
   systemRandom,
@@ -36,13 +38,17 @@ export interface TrialInput {
   readonly sizes?: { readonly cpuCores?: number; readonly memoryMb?: number; readonly storageGb?: number };
   readonly timeoutMs?: number;
   readonly tell?: (event: TrialEvent) => void;
-  /** Done with the machine once it is usable, before it is removed. */
-  readonly withMachine?: (instance: Instance, contract: ContractId, doing: WithMachine) => Promise<void>;
+  /** An address for the machine, asked for where the target takes one. */
+  readonly address?: () => Promise<StaticAddress | undefined>;
+  /** Goes to the new machine as its tenant would, where that is not straight. */
+  readonly reach?: (instance: Instance, contract: ContractId, doing: Reaching) => Promise<void>;
 }
 
-export interface WithMachine {
+export interface Reaching {
   readonly signal: AbortSignal;
   readonly tell: (text: string) => void;
+  /** Resolves once a login is accepted there; at once where the backend's word is enough. */
+  readonly loggedIn: (ssh: SshEndpoint | undefined) => Promise<void>;
 }
 
 /** One line of the time line; `ms` since the run began. */
@@ -90,16 +96,20 @@ export async function runTrial(input: TrialInput): Promise<TrialOutcome> {
   let instance: Instance | undefined;
   let left: string | undefined;
   try {
-    await save({});
+    const address = provisioner.capabilities.address === undefined ? undefined : await input.address?.();
+    await save(address === undefined ? {} : { ipv4: address.ipv4 });
     try {
       tell(`making ${machineName(record.contract as ContractId)} on ${input.target.name}`);
-      instance = await make(provisioner, { input, record: () => record, sshKey, deadline, save, tell });
+      instance = await make(provisioner, { input, record: () => record, address, sshKey, deadline, save, tell });
       if (instance.rootPassword !== undefined) registerSecret(instance.rootPassword.reveal());
       await save({ externalId: instance.externalId });
       tell(`made: ${instance.externalId}`);
-      await useable(provisioner, instance, sshKey, deadline);
-      tell(instance.ssh ? `usable: ssh -p ${instance.ssh.port} ${instance.ssh.user}@${instance.ssh.host}` : 'usable');
-      await input.withMachine?.(instance, record.contract as ContractId, { signal: deadline, tell });
+      const loggedIn = async (ssh: SshEndpoint | undefined): Promise<void> => {
+        await useable(provisioner, ssh, sshKey, deadline);
+        tell(ssh ? `usable: ssh -p ${ssh.port} ${ssh.user}@${ssh.host}` : 'usable');
+      };
+      if (input.reach === undefined) await loggedIn(instance.ssh);
+      else await input.reach(instance, record.contract as ContractId, { signal: deadline, tell, loggedIn });
     } catch (error) {
       problem = deadline.aborted && !input.signal.aborted ? 'it took too long' : causes(error).join(': ');
       tell(`failed: ${problem}`);
@@ -138,6 +148,7 @@ function digest(text: string): string {
 interface Making {
   readonly input: TrialInput;
   readonly record: () => TrialRecord;
+  readonly address: StaticAddress | undefined;
   readonly sshKey: string;
   readonly deadline: AbortSignal;
   readonly save: (change: Partial<TrialRecord>) => Promise<void>;
@@ -169,7 +180,7 @@ async function make(provisioner: Provisioner, making: Making): Promise<Instance>
   }
 }
 
-function orderOf({ input, record, sshKey }: Making): MachineOrder {
+function orderOf({ input, record, address, sshKey }: Making): MachineOrder {
   const contract = record().contract as ContractId;
   return {
     stamp: { agent: record().agent as AgentId, contract, operation: record().operation as OperationId },
@@ -177,6 +188,7 @@ function orderOf({ input, record, sshKey }: Making): MachineOrder {
     offering: 'dc-agent-test-provision',
     sshKey,
     settings: {},
+    ...(address === undefined ? {} : { address }),
     ...input.sizes,
   };
 }
@@ -184,12 +196,11 @@ function orderOf({ input, record, sshKey }: Making): MachineOrder {
 /** What the agent demands before it reports a machine: an accepted login, unless the backend's word is enough. */
 async function useable(
   provisioner: Provisioner,
-  instance: Instance,
+  ssh: SshEndpoint | undefined,
   sshKey: string,
   signal: AbortSignal,
 ): Promise<void> {
   if (provisioner.capabilities.readiness === 'backend') return;
-  const { ssh } = instance;
   if (ssh === undefined) throw new Error('the backend gave no address to log in at');
   const probe = (inner: AbortSignal) => systemGuest.probeSsh({ ...ssh, sshKey, timeoutMs: 10_000 }, inner);
   const found = await waitUntilReady({ probe, clock: systemClock, random: systemRandom, deadlineMs: 600_000, signal });
