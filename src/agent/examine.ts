@@ -72,7 +72,7 @@ async function knock(
   signal: AbortSignal,
 ): Promise<Finding | undefined> {
   const ssh = sshEndpoint(record, deps);
-  if (ssh === undefined || record.goal !== 'keep' || !target.can.needsLogin) return undefined;
+  if (ssh === undefined || !isInUse(record) || !target.can.needsLogin) return undefined;
   for (let attempt = 1; ; attempt++) {
     const { host, port } = ssh;
     const answer = await deps.knock({ host, port, timeoutMs: KNOCK_TIMEOUT_MS }, signal);
@@ -94,8 +94,13 @@ async function knock(
   }
 }
 
+/** Also while a restored platform is told of it anew: its tenant has it all the time. */
+function isInUse({ goal }: ContractRecord): boolean {
+  return goal === 'keep' || goal === 'deliver';
+}
+
 function hasCheck({ record, target }: Worker): boolean {
-  return target.provisioner.capabilities.healthCheck === true && record.goal === 'keep';
+  return target.provisioner.capabilities.healthCheck === true && isInUse(record);
 }
 
 /** A list that shows a machine off, where no door can be knocked at: the backend is asked about this one machine. */
