@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { sampleOrder } from '../../src/provisioner/conformance.ts';
 import {
   type AgentId,
   type ContractId,
@@ -140,12 +139,7 @@ test('whatever an engine answers is a result or an error of the one kind, and ne
 }, 120_000);
 
 test('whatever an engine answers about the inside of our machine, nothing is taken for done', async () => {
-  const order: MachineOrder = {
-    ...sampleOrder(stamp.agent),
-    stamp,
-    name: machineName(stamp.contract),
-    postProvisionScript: 'echo hello',
-  };
+  const script = { content: 'echo hello', environment: {}, limitSeconds: 5 };
   const archive = Buffer.from(tar([{ path: 'exit', mode: 0o600, content: 'well done' }])).toString('latin1');
   const inside = fc.oneof(
     json,
@@ -160,7 +154,7 @@ test('whatever an engine answers about the inside of our machine, nothing is tak
       const calls = [
         provisioner.setKeys?.(ref, ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA'], operation()),
         provisioner.setPassword?.(ref, new Secret('planted-Secret'), operation()),
-        provisioner.create(order, operation()),
+        provisioner.runScript?.(ref, script, operation()),
       ];
       for (const result of await Promise.allSettled(calls.map(async (call) => call))) {
         if (result.status === 'fulfilled') throw new Error('taken for done');

@@ -9,7 +9,8 @@ export const MUTANTS = [
     name: 'hands every machine to nobody',
     file: 'src/lifecycle/decide.ts',
     find: "  if (step === 'start') return startAgain(record, now);",
-    replace: "  if (step === 'start') return startAgain(record, now);\n  if (step === 'deliver') return { kind: 'wait', until: now + 60_000, why: 'mutated' };",
+    replace:
+      "  if (step === 'start') return startAgain(record, now);\n  if (step === 'deliver') return { kind: 'wait', until: now + 60_000, why: 'mutated' };",
   },
   {
     name: 'skips the stamp check',
