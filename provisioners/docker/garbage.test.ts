@@ -10,7 +10,6 @@ import {
   type ContractId,
   type ExternalId,
   isProvisionerError,
-  type MachineOrder,
   machineName,
   type Operation,
   type OperationId,
