@@ -34,6 +34,8 @@ export type ScriptState =
   | { readonly state: 'cut-off' };
 
 const DIRECTIVE = /^# sandbox: ([^\n]*)$/m;
+/** A script that only ends is understood without it. */
+const PLAIN_END = /^exit (\d{1,3})$/m;
 /** A real one keeps the end of what a script prints, too. */
 const MAX_OUTPUT = 16 * 1024;
 
@@ -50,7 +52,7 @@ export function beginScript({ id, content, limitSeconds }: ScriptOrder, now: num
     id,
     beganAt: now,
     endsAt: now + Math.min(seconds, limitSeconds) * 1000,
-    ...(inTime ? { exit: number('exit', 0) } : {}),
+    ...(inTime ? { exit: number('exit', Number(PLAIN_END.exec(content)?.[1] ?? 0)) } : {}),
     output: 'x'.repeat(Math.min(number('output', 0), MAX_OUTPUT)),
     ...(aftermath === undefined ? {} : { aftermath }),
   };

@@ -198,7 +198,7 @@ describe('from nothing to a rented machine', () => {
     }
     expect(out).toMatch(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d .*verify begun +waits until the tenant’s key is accepted/);
     const story = JSON.parse((await dc('explain', contract, '--json')).out);
-    expect(Object.keys(story)).toEqual(['contract', 'target', 'phase', 'why', 'next', 'entries']);
+    expect(Object.keys(story)).toEqual(['contract', 'target', 'phase', 'why', 'next', 'hostKey', 'entries']);
     expect(story.entries[0]).toEqual({
       at: expect.any(Number),
       type: 'admitted',

@@ -1,8 +1,38 @@
-import { type ExternalId, ProvisionerError } from '../../../src/provisioner/index.ts';
+import { type ExternalId, type OperationId, ProvisionerError } from '../../../src/provisioner/index.ts';
 import type { BrokenPlugin } from './index.ts';
 
 /** Mistakes in destroying, stopping and starting. */
 export const brokenActing: readonly BrokenPlugin[] = [
+  {
+    flaw: 'runs a script again when it is asked again',
+    alter: (good) => {
+      let calls = 0;
+      return {
+        ...good,
+        async runScript(ref, script, op) {
+          if (good.runScript === undefined) throw new Error('the sandbox runs scripts');
+          const id = (++calls).toString(16).padStart(32, '0') as OperationId;
+          return good.runScript(ref, script, { ...op, id });
+        },
+      };
+    },
+    caughtBy: ['scripts inside a machine: are run at most once for each operation, and their end is found again'],
+  },
+  {
+    flaw: 'takes a script for run where there is no machine to run it',
+    alter: (good) => ({
+      ...good,
+      async runScript(ref, script, op) {
+        if (good.runScript === undefined) throw new Error('the sandbox runs scripts');
+        const seen = await good.observe(ref, op);
+        if (seen.state !== 'present') return { exit: 0, timedOut: false, seconds: 0, output: '' };
+        return good.runScript(ref, script, op);
+      },
+    }),
+    caughtBy: [
+      'scripts inside a machine: do not pretend to have been run when the machine is gone, or another contract’s',
+    ],
+  },
   {
     flaw: 'destroys whatever has the id',
     alter: (good, core) => ({
