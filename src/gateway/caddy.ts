@@ -241,7 +241,7 @@ function certificateFinding(shown: Shown, zone: string, certificates: Certificat
       code,
       title: `There is no certificate for *.${zone}: ${shown.why}.`,
       remedy:
-        'It is fetched with the first machine. Where machines exist, Caddy’s log says what keeps it: journalctl -u caddy',
+        'It is fetched with the first machine. Where machines exist, Caddy’s log says what keeps it: journalctl -u dc-agent-caddy',
     };
   }
   // Caddy's own authority signs for half a day at a time.
@@ -253,6 +253,6 @@ function certificateFinding(shown: Shown, zone: string, certificates: Certificat
     code,
     title: `The certificate for *.${zone} ends in ${Math.max(0, Math.floor(left / 86_400_000))} days and was not renewed.`,
     remedy:
-      'Caddy’s log says why: journalctl -u caddy. Another host with the same dc_id replaces this one’s acme-dns account.',
+      'Caddy’s log says why: journalctl -u dc-agent-caddy. Another host with the same dc_id replaces this one’s acme-dns account.',
   };
 }

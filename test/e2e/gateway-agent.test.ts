@@ -92,17 +92,16 @@ describe.skipIf(available !== true)(`the running agent behind one public address
     expect(await site.login(alice, `${knocks.join(' ')} wait`)).toBe('neighbourAsEverybody\n');
   });
 
-  test('what they move is counted, and told to the platform as a sum', async () => {
+  test('what they move is counted, for each of them', async () => {
     await download(toldAlice, 3 * MB);
     await site.visitor.order('upload', { host: PUBLIC_IP, port: toldAlice.gateway_ssh_port + 1, bytes: 2 * MB });
-    await site.pulse.until('the bytes in a heartbeat', () => (reported(alice)?.bytesIn ?? 0) >= 2 * MB);
-    const { bytesIn, bytesOut, gatewaySlug } = reported(alice) ?? { bytesIn: 0, bytesOut: 0 };
-    expect(gatewaySlug).toBe(toldAlice.gateway_slug);
-    // The logins and packet headers come on top; headers are some 3 %.
-    expect(bytesOut).toBeGreaterThanOrEqual(3 * MB);
-    expect(bytesOut).toBeLessThan(3.3 * MB);
-    expect(bytesIn).toBeLessThan(2.3 * MB);
-    expect(reported(bob)?.bytesOut ?? 0).toBeLessThan(MB / 2);
+    await site.pulse.until('the bytes in the sums', async () => (await counted(alice)).out >= 3 * MB);
+    const sums = await counted(alice);
+    // The logins come on top, and the headers of packets, which are some 3 %.
+    expect(sums.out).toBeLessThan(3.3 * MB);
+    expect(sums.in).toBeGreaterThanOrEqual(2 * MB);
+    expect(sums.in).toBeLessThan(2.3 * MB);
+    expect((await counted(bob)).out).toBeLessThan(MB / 2);
   });
 
   test('sums outlast a restart of the agent, and the loss of the whole table', async () => {
@@ -219,12 +218,13 @@ describe.skipIf(available !== true)(`the running agent behind one public address
     expect(told.gateway_slug).not.toBe(toldBob.gateway_slug);
   });
 
-  test('the platform’s sums have never become less', async () => {
-    const { out } = await counted(alice);
+  test('the platform is told the sums, which never become less', async () => {
+    const { in: bytesIn, out } = await counted(alice);
     await site.pulse.until('the newest sum in a heartbeat', () => (reported(alice)?.bytesOut ?? 0) >= out);
-    const sums = site.market.core.state.bandwidth
-      .filter((row) => row.contract === alice.contract)
-      .map((row) => row.bytesOut);
+    expect(reported(alice)?.gatewaySlug).toBe(toldAlice.gateway_slug);
+    expect(reported(alice)?.bytesIn).toBeGreaterThanOrEqual(bytesIn);
+    const rows = site.market.core.state.bandwidth.filter((row) => row.contract === alice.contract);
+    const sums = rows.map((row) => row.bytesOut);
     expect(sums).toEqual([...sums].sort((one, other) => one - other));
   });
 
