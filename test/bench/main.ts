@@ -18,6 +18,7 @@ import { writeScale } from './scale-docs.ts';
 import { signing } from './signing.ts';
 import { start } from './start.ts';
 import { steady } from './steady.ts';
+import { targets } from './targets.ts';
 import { version } from './version.ts';
 
 const BENCHES: readonly Bench[] = [
@@ -32,6 +33,7 @@ const BENCHES: readonly Bench[] = [
   signing,
   version,
   idle,
+  targets,
   proxmox,
   hetzner,
   gateway,
