@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../packaging/run.ts';
-import { makeWorld, type Place } from './gateway-net-world.ts';
+import { makeWorld, namespacesAvailable, type Place } from './gateway-net-world.ts';
 import { hasCaddy } from './ground/caddy.ts';
 import { type Host, setUpHost } from './ground/host.ts';
 import { type Lease, Market, type Stall } from './ground/market.ts';
@@ -50,8 +50,17 @@ export interface Site {
   close(): Promise<void>;
 }
 
+/** Whether such a site can be had here, or why not. With CI=true it must be had. */
+export function siteAvailable(): true | string {
+  const namespaces = namespacesAvailable();
+  if (namespaces !== true || process.env['CI'] === 'true') return namespaces;
+  return existsSync(SSHD) || 'the Debian package openssh-server is missing';
+}
+
+const SSHD = '/usr/sbin/sshd';
+
 export async function openSite(): Promise<Site> {
-  if (!existsSync('/usr/sbin/sshd')) await installPackages('openssh-server');
+  if (!existsSync(SSHD)) await installPackages('openssh-server');
   // One of the addresses for tests of networks (RFC 2544), which others on this machine are unlikely to have.
   const uplink = `198.19.${process.pid & 0xff}.${(process.pid >> 8) & 0x3f}`.replace(
     /\d+$/,
