@@ -82,6 +82,7 @@ describe('settings', () => {
       timeout_seconds: 300,
       ready_check: 'backend',
       ssh_user: 'root',
+      static_addresses: false,
       forward_env: [],
     });
   });

@@ -70,6 +70,7 @@ describe('an order', () => {
       requester_ssh_pubkey: order.sshKey,
       instance_config: order.settings,
       post_provision_script: order.postProvisionScript,
+      address: null,
     });
     expect(() => readFileSync(bench.path('pwned'))).toThrow('ENOENT');
   });
