@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { withDeadline } from '../../src/provisioner/cloud/deadline.ts';
 import type { Lane } from '../../src/provisioner/cloud/lanes.ts';
 import {
   type ApiRequest,
@@ -78,23 +79,18 @@ export function createClient({ transport, budget, clock, random, token, timeoutM
       throw new ProvisionerError('retry', `Did not ${doing}: cancelled before it was sent`, { cause });
     });
     let answered: ApiResponse | undefined;
-    const ending = new AbortController();
-    const cancel = clock.after(timeoutMs, () => ending.abort(new Error(`no answer within ${timeoutMs / 1000} s`)));
-    // Linked by hand: AbortSignal.any keeps a piece of memory per call for as long as the outer signal lives.
-    const onAbort = (): void => ending.abort(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
     try {
-      answered = await transport({
-        method,
-        path,
-        headers: call.body === undefined ? headers : { ...headers, 'content-type': 'application/json' },
-        signal: ending.signal,
-        ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
-      });
+      answered = await withDeadline({ clock, signal, timeoutMs }, (until) =>
+        transport({
+          method,
+          path,
+          headers: call.body === undefined ? headers : { ...headers, 'content-type': 'application/json' },
+          signal: until,
+          ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+        }),
+      );
       return answered;
     } finally {
-      cancel();
-      signal.removeEventListener('abort', onAbort);
       if (answered?.status === 429) {
         budget.refused(answered.headers, readRefusal(doing, answered, token.reveal()).retryAfterMs);
       }

@@ -1,5 +1,5 @@
+import { untilAborted } from '../../src/provisioner/cloud/cancel.ts';
 import { type Clock, ProvisionerError } from '../../src/provisioner/index.ts';
-import { untilAborted } from './cancel.ts';
 import type { Asking, VultrClient } from './client.ts';
 import { refused } from './errors.ts';
 import { listAll } from './pages.ts';

@@ -1,4 +1,6 @@
 import type { z } from 'zod';
+import { withDeadline } from '../../src/provisioner/cloud/deadline.ts';
+import { transportCode, wasSent } from '../../src/provisioner/cloud/transport.ts';
 import {
   backoff,
   type Clock,
@@ -43,15 +45,6 @@ export interface VultrClient {
   get<T>(call: Omit<Call<T>, 'method' | 'expects'>): Promise<T>;
 }
 
-/** No connection, so nothing was sent. */
-const NOT_SENT = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
 const MAX_TRIES = 4;
 
 export interface ClientInput {
@@ -71,35 +64,25 @@ export function createClient({ transport, budget, clock, random, key, timeoutMs 
     await budget.take(lane, signal).catch((cause: unknown) => {
       throw new ProvisionerError('retry', `Did not ${doing}: cancelled before it was sent`, { cause });
     });
-    const ending = new AbortController();
-    const cancel = clock.after(timeoutMs, () => ending.abort(new Error(`no answer within ${timeoutMs / 1000} s`)));
-    // Linked by hand: AbortSignal.any keeps a piece of memory per call for as long as the outer signal lives.
-    const onAbort = (): void => ending.abort(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    // Between its turn and this line it may have been cancelled, and nobody would have heard of it.
-    if (signal.aborted) onAbort();
-    try {
-      const answered = await transport({
+    const answered = await withDeadline({ clock, signal, timeoutMs }, (until) =>
+      transport({
         method,
         path: pathOf(call),
         headers: call.body === undefined ? headers : { ...headers, 'content-type': 'application/json' },
-        signal: ending.signal,
+        signal: until,
         ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
-      });
-      if (answered.status === 429) budget.refused();
-      return answered;
-    } finally {
-      cancel();
-      signal.removeEventListener('abort', onAbort);
-    }
+      }),
+    );
+    if (answered.status === 429) budget.refused();
+    return answered;
   }
 
   /** The error for an exchange without an answer. Its cause is cleaned: what a socket says may hold the request's headers. */
   function unanswered({ doing, lost = 'retry', signal }: Call<unknown>, thrown: unknown): ProvisionerError {
-    const code = errorCode(thrown);
+    const code = transportCode(thrown);
     const why = clean(thrown instanceof Error ? thrown.message : 'cancelled', key.reveal());
     const cause = new Error(code === undefined ? why : `${code}: ${why}`);
-    if (code !== undefined && NOT_SENT.has(code)) {
+    if (code !== undefined && !wasSent(thrown)) {
       return new ProvisionerError('retry', `Could not ${doing}: no connection to Vultr (${code})`, { cause });
     }
     if (signal.aborted) {
@@ -124,8 +107,7 @@ export function createClient({ transport, budget, clock, random, key, timeoutMs 
       } catch (thrown) {
         if (thrown instanceof ProvisionerError) throw thrown;
         const error = unanswered(given, thrown);
-        const connected = !NOT_SENT.has(errorCode(thrown) ?? '');
-        if (method !== 'GET' || !connected || signal.aborted || last) throw error;
+        if (method !== 'GET' || !wasSent(thrown) || signal.aborted || last) throw error;
         await pause(tries, given);
         continue;
       }
@@ -165,10 +147,4 @@ function mayRepeat(method: VultrRequest['method'], { status }: Refusal): boolean
 function pathOf({ path, query = [] }: Call<unknown>): string {
   if (query.length === 0) return path;
   return `${path}?${query.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')}`;
-}
-
-function errorCode(error: unknown): string | undefined {
-  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : undefined;
 }

@@ -1,6 +1,6 @@
+import { refuseAborted, untilAborted } from '../../src/provisioner/cloud/cancel.ts';
 import type { AgentId, Clock } from '../../src/provisioner/index.ts';
 import type { VultrApi } from './api.ts';
-import { refuseAborted, untilAborted } from './cancel.ts';
 import type { Asking } from './client.ts';
 import type { Page } from './pages.ts';
 import { ofAgent } from './tags.ts';

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { gathered } from '../../src/provisioner/cloud/gather.ts';
 import {
   type CallContext,
   type Observed,
@@ -15,7 +16,6 @@ import { destroyMachine, removeTwin } from './destroy.ts';
 import { createFacts } from './facts.ts';
 import { findOwned } from './find.ts';
 import { createFleet } from './fleet.ts';
-import { gathered } from './gather.ts';
 import { toInstance } from './instance.ts';
 import { createMeter } from './meter.ts';
 import { startMachine, stopMachine } from './power.ts';

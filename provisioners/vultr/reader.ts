@@ -1,7 +1,7 @@
+import { GATHER_MS } from '../../src/provisioner/cloud/gather.ts';
 import { type AgentId, type Clock, ProvisionerError } from '../../src/provisioner/index.ts';
 import type { VultrApi } from './api.ts';
 import type { Asking } from './client.ts';
-import { GATHER_MS } from './gather.ts';
 import { ofAgent } from './tags.ts';
 import type { VultrInstance } from './wire.ts';
 

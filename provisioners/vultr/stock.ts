@@ -1,44 +1,12 @@
+import { createStock as createSharedStock, type Stock as SharedStock } from '../../src/provisioner/cloud/stock.ts';
 import type { Clock } from '../../src/provisioner/index.ts';
 import type { Placement } from './placement.ts';
 
-/** Remembers what was refused a moment ago: being sold out is normal weather, and asking again at once costs requests. */
-export interface Stock {
-  /** Those that are worth asking for, in the same order. */
-  worthAsking(placements: readonly Placement[]): readonly Placement[];
-  soldOut(placement: Placement): void;
-  made(placement: Placement): void;
-  /** The account's own limit was reached: no order can be met for a while. */
-  accountFull(): void;
-  /** ms until the account is asked again; 0 when nothing is known against it. */
-  readonly fullForMs: number;
-}
+export type Stock = SharedStock<Placement>;
 
-const FIRST_PAUSE_MS = 60_000;
-const LONGEST_PAUSE_MS = 900_000;
 /** A deleted instance is counted for some minutes more. */
 const ACCOUNT_PAUSE_MS = 180_000;
 
 export function createStock(clock: Clock): Stock {
-  const refusals = new Map<string, { readonly times: number; readonly until: number }>();
-  let fullUntil = -Infinity;
-  const key = ({ plan, region }: Placement): string => `${plan} ${region}`;
-  return {
-    worthAsking: (placements) =>
-      placements.filter((placement) => (refusals.get(key(placement))?.until ?? -Infinity) <= clock.monotonic()),
-    soldOut(placement) {
-      const times = (refusals.get(key(placement))?.times ?? 0) + 1;
-      const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(times - 1, 10));
-      refusals.set(key(placement), { times, until: clock.monotonic() + pause });
-    },
-    made(placement) {
-      refusals.delete(key(placement));
-      fullUntil = -Infinity;
-    },
-    accountFull() {
-      fullUntil = clock.monotonic() + ACCOUNT_PAUSE_MS;
-    },
-    get fullForMs() {
-      return Math.max(0, fullUntil - clock.monotonic());
-    },
-  };
+  return createSharedStock(clock, ({ plan, region }) => `${plan} ${region}`, ACCOUNT_PAUSE_MS);
 }

@@ -16,8 +16,12 @@ const FIRST_PAUSE_MS = 60_000;
 const LONGEST_PAUSE_MS = 900_000;
 const ACCOUNT_PAUSE_MS = 600_000;
 
-/** `keyOf` tells placements apart that may be sold out one without the other. */
-export function createStock<Placement>(clock: Clock, keyOf: (placement: Placement) => string): Stock<Placement> {
+/** `keyOf` tells placements apart that may be sold out one without the other; `accountPauseMs` is how long a full account rests. */
+export function createStock<Placement>(
+  clock: Clock,
+  keyOf: (placement: Placement) => string,
+  accountPauseMs = ACCOUNT_PAUSE_MS,
+): Stock<Placement> {
   const refusals = new Map<string, { readonly times: number; readonly until: number }>();
   let fullUntil = -Infinity;
   return {
@@ -33,7 +37,7 @@ export function createStock<Placement>(clock: Clock, keyOf: (placement: Placemen
       fullUntil = -Infinity;
     },
     accountFull() {
-      fullUntil = clock.monotonic() + ACCOUNT_PAUSE_MS;
+      fullUntil = clock.monotonic() + accountPauseMs;
     },
     get fullForMs() {
       return Math.max(0, fullUntil - clock.monotonic());
