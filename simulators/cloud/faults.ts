@@ -78,7 +78,8 @@ const GATEWAY_PAGE =
   '<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n';
 
 /** Wraps the processing of one call in what the fault does to its exchange; other faults are for the API itself. */
-export function obey(fault: WireFault | { readonly kind: 'none' }, run: () => ApiAnswer): ApiAnswer {
+export function obey(fault: { readonly kind: string } | undefined, run: () => ApiAnswer): ApiAnswer {
+  if (fault === undefined || !isWireFault(fault)) return run();
   switch (fault.kind) {
     case 'refuse':
       return { ...LOST, delivery: 'refuse' };
@@ -101,7 +102,21 @@ export function obey(fault: WireFault | { readonly kind: 'none' }, run: () => Ap
       if (fault.processed) run();
       return { ...LOST, status: 502, headers: { 'content-type': 'text/html' }, body: GATEWAY_PAGE, delivery: 'answer' };
     }
-    default:
-      return run();
   }
+}
+
+const WIRE_KINDS: ReadonlySet<string> = new Set<WireFault['kind']>([
+  'refuse',
+  'drop-before',
+  'drop-after',
+  'truncate',
+  'hang',
+  'hang-before',
+  'garbage',
+  'delay',
+  'html-502',
+]);
+
+function isWireFault(fault: { readonly kind: string }): fault is WireFault {
+  return WIRE_KINDS.has(fault.kind);
 }

@@ -117,7 +117,7 @@ export function createDoCore({ clock, random, options = {}, chaos }: DoCoreInput
       const route = readRoute(request.method, request.path);
       if (route) calls.set(route.call, (calls.get(route.call) ?? 0) + 1);
       const fault = route && (faults.take(route.call, request) ?? chaos?.(route.call));
-      return obey(wire(fault), () => {
+      return obey(fault, () => {
         const answer = process(route, request, fault);
         for (const listener of listeners) listener({ at: clock.now(), call: route?.call, request, answer });
         return answer;
@@ -138,23 +138,6 @@ export function createDoCore({ clock, random, options = {}, chaos }: DoCoreInput
 }
 
 /** Faults that are about the exchange alone. */
-function wire(fault: Fault | undefined): Parameters<typeof obey>[0] {
-  switch (fault?.kind) {
-    case 'refuse':
-    case 'drop-before':
-    case 'drop-after':
-    case 'truncate':
-    case 'hang':
-    case 'hang-before':
-    case 'garbage':
-    case 'delay':
-    case 'html-502':
-      return fault;
-    default:
-      return { kind: 'none' };
-  }
-}
-
 function attempt(run: () => ApiAnswer): ApiAnswer {
   try {
     return run();

@@ -1,28 +1,3 @@
-/** One call as it arrives; `body` is JSON text. */
-export interface HetznerRequest {
-  readonly method: string;
-  /** From `/v1` on, query included. */
-  readonly path: string;
-  /** Lower-case names. */
-  readonly headers: Readonly<Record<string, string | undefined>>;
-  readonly body?: string;
-}
-
-/** What the caller's transport must do with the answer. `refuse` = as if nobody listened, so provably not processed. */
-export type Delivery = 'answer' | 'drop' | 'refuse' | 'truncate' | 'hang';
-
-export interface HetznerAnswer {
-  readonly status: number;
-  /** Lower-case names. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-  readonly delivery: Delivery;
-  /** Wait this long before obeying the rest. */
-  readonly delayMs: number;
-  /** Present when the request is still on its way: after the delay this processes it and gives the true answer. */
-  readonly resume?: () => HetznerAnswer;
-}
-
 /** What an endpoint answers when all is well. */
 export interface Reply {
   readonly status: 200 | 201 | 204;

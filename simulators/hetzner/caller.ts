@@ -1,6 +1,6 @@
 import type { Random } from '../../src/ports/random.ts';
+import type { ApiAnswer } from '../cloud/exchange.ts';
 import { type MovableClock, manualClock } from '../platform/manual-clock.ts';
-import type { HetznerAnswer } from './api.ts';
 import { createHetznerCore, type HetznerCore, type HetznerCoreInput } from './core.ts';
 import { SIMULATOR_TOKEN } from './options.ts';
 
@@ -54,7 +54,7 @@ export interface Caller {
   readonly core: HetznerCore;
   readonly clock: MovableClock;
   /** One call, `path` from after `/v1`; `json` is the parsed body. */
-  call(method: string, path: string, body?: object | string): HetznerAnswer & { readonly json: Body };
+  call(method: string, path: string, body?: object | string): ApiAnswer & { readonly json: Body };
   /** Orders a server and returns its id. */
   order(given?: object): number;
   /** Orders a server and waits until it runs and has booted. */

@@ -1,12 +1,14 @@
 import type { Cancel, Clock } from '../../src/ports/clock.ts';
 import type { Random } from '../../src/ports/random.ts';
+import { type ApiAnswer, type ApiCall, LOST } from '../cloud/exchange.ts';
+import { createFaults, type Faults } from '../cloud/faults.ts';
 import { serverAt } from './addresses.ts';
 import { type Admin, createAdmin } from './admin.ts';
-import { LOST, obey, refused, replied } from './answers.ts';
-import { type HetznerAnswer, HetznerRefusal, type HetznerRequest, invalid, notFound } from './api.ts';
+import { obey, refused, replied } from './answers.ts';
+import { HetznerRefusal, invalid, notFound } from './api.ts';
 import { readBody } from './call.ts';
 import { createCloud, serverOf } from './cloud.ts';
-import { createFaults, type Fate, type Fault, type Faults } from './faults.ts';
+import type { Fate, Fault } from './faults.ts';
 import { type GuestAnswer, guestOf } from './guest.ts';
 import { chooseOptions, type HetznerChoices } from './options.ts';
 import { createRateLimit, type RateLimit } from './rate-limit.ts';
@@ -18,7 +20,7 @@ export interface HetznerCoreInput {
   readonly random: Random;
   readonly options?: HetznerChoices;
   /** Asked for every call for which no fault is armed; lets a seeded run make its own trouble. */
-  readonly chaos?: (call: string, request: HetznerRequest) => Fault | undefined;
+  readonly chaos?: (call: string, request: ApiCall) => Fault | undefined;
 }
 
 /** What a listener learns about each request that reached the API, after it was processed. */
@@ -26,18 +28,18 @@ export interface Exchange {
   readonly at: number;
   /** Method and path as documented; undefined when there is no such path. */
   readonly call: string | undefined;
-  readonly request: HetznerRequest;
-  readonly answer: HetznerAnswer;
+  readonly request: ApiCall;
+  readonly answer: ApiAnswer;
   readonly fault: Fault | undefined;
 }
 
 /** One project of the provider, without sockets: deterministic, and all its time and chance come from outside. */
 export interface HetznerCore {
   /** Processes one call at once. The answer says what the transport must do with it. */
-  handle(request: HetznerRequest): HetznerAnswer;
+  handle(request: ApiCall): ApiAnswer;
   /** Everything there is, by kind and id: the truth, to look at and not to change. */
   readonly project: Project;
-  readonly faults: Faults;
+  readonly faults: Faults<Fault>;
   /** What happens to the project without a call of the agent's. */
   readonly admin: Admin;
   /** How often each call arrived, also those that a fault swallowed. */
@@ -54,7 +56,7 @@ export interface HetznerCore {
 
 export function createHetznerCore({ clock, random, options = {}, chaos }: HetznerCoreInput): HetznerCore {
   const cloud = createCloud(clock, random, chooseOptions(options));
-  const faults = createFaults(CALLS);
+  const faults = createFaults<Fault>(CALLS);
   const { tokens, readOnlyTokens, requestsPerHour } = cloud.options;
   const access = { tokens: new Set(tokens), readOnly: new Set(readOnlyTokens) };
   const project = createRateLimit(clock, requestsPerHour);
@@ -62,9 +64,9 @@ export function createHetznerCore({ clock, random, options = {}, chaos }: Hetzne
   const admin = createAdmin(cloud, project, access);
   const calls = new Map<string, number>();
   const listeners = new Set<(exchange: Exchange) => void>();
-  const lists = new Map<string, HetznerAnswer>();
+  const lists = new Map<string, ApiAnswer>();
 
-  function process(route: Route, request: HetznerRequest, fault: Fault | undefined, token: string): HetznerAnswer {
+  function process(route: Route, request: ApiCall, fault: Fault | undefined, token: string): ApiAnswer {
     const own = access.tokens.has(token) || access.readOnly.has(token);
     const limit = own ? project : strangers;
     const headers = { 'x-correlation-id': random.uuid().replaceAll('-', '') };
@@ -77,10 +79,10 @@ export function createHetznerCore({ clock, random, options = {}, chaos }: Hetzne
 
   function perform(
     route: Route,
-    request: HetznerRequest,
+    request: ApiCall,
     fault: Fault | undefined,
     { limit, own, token }: { limit: RateLimit; own: boolean; token: string },
-  ): HetznerAnswer {
+  ): ApiAnswer {
     if (!limit.take() || fault?.kind === 'rate-limit') throw throttled(requestsPerHour, token);
     if (!own) throw new HetznerRefusal('unauthorized', 'unable to authenticate');
     if (!route.endpoint) throw new HetznerRefusal('method_not_allowed', 'method not allowed');
@@ -92,7 +94,7 @@ export function createHetznerCore({ clock, random, options = {}, chaos }: Hetzne
     if (bracketed !== undefined) throw invalid(bracketed, 'unknown parameter');
     const { endpoint, path, query, id, actionId } = route;
     const fate: Fate = fault ?? { kind: 'none' };
-    const run = (): HetznerAnswer =>
+    const run = (): ApiAnswer =>
       replied(
         endpoint.handle({
           cloud,
@@ -107,7 +109,7 @@ export function createHetznerCore({ clock, random, options = {}, chaos }: Hetzne
     return request.method === 'GET' && id === 0 && path !== '/v1/actions' ? listed(request.path, fault, run()) : run();
   }
 
-  function listed(path: string, fault: Fault | undefined, given: HetznerAnswer): HetznerAnswer {
+  function listed(path: string, fault: Fault | undefined, given: ApiAnswer): ApiAnswer {
     const before = lists.get(path);
     if (fault?.kind === 'list-stale' && before) return before;
     if (fault?.kind === 'list-empty') return { ...given, body: emptied(given.body) };
@@ -144,27 +146,22 @@ export function createHetznerCore({ clock, random, options = {}, chaos }: Hetzne
     close: () => cloud.close(),
   };
 
-  function faultFor(call: string, request: HetznerRequest): Fault | undefined {
+  function faultFor(call: string, request: ApiCall): Fault | undefined {
     return faults.take(call, request) ?? chaos?.(call, request);
   }
 
-  function obeying(route: Route, request: HetznerRequest, fault: Fault | undefined): HetznerAnswer {
+  function obeying(route: Route, request: ApiCall, fault: Fault | undefined): ApiAnswer {
     const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
     return obey(fault, () => tell(route.call, request, fault, process(route, request, fault, token)));
   }
 
-  function tell(
-    call: string | undefined,
-    request: HetznerRequest,
-    fault: Fault | undefined,
-    answer: HetznerAnswer,
-  ): HetznerAnswer {
+  function tell(call: string | undefined, request: ApiCall, fault: Fault | undefined, answer: ApiAnswer): ApiAnswer {
     for (const listener of listeners) listener({ at: clock.now(), call, request, answer, fault });
     return dressed(answer, { date: new Date(clock.now()).toUTCString() });
   }
 }
 
-function attempt(run: () => HetznerAnswer): HetznerAnswer {
+function attempt(run: () => ApiAnswer): ApiAnswer {
   try {
     return run();
   } catch (error) {
@@ -178,7 +175,7 @@ function throttled(limit: number, token: string): HetznerRefusal {
   return new HetznerRefusal('rate_limit_exceeded', `limit of ${limit} requests per hour for token '${token}' reached`);
 }
 
-function dressed(answer: HetznerAnswer, ...headers: readonly Readonly<Record<string, string>>[]): HetznerAnswer {
+function dressed(answer: ApiAnswer, ...headers: readonly Readonly<Record<string, string>>[]): ApiAnswer {
   return { ...answer, headers: Object.assign({}, answer.headers, ...headers) };
 }
 

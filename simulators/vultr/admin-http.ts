@@ -1,24 +1,14 @@
 import { z } from 'zod';
+import { ADMIN_PREFIX, type AdminAnswer } from '../cloud/http.ts';
 import type { VultrCore } from './core.ts';
 import type { Fault } from './faults.ts';
-
-export interface AdminAnswer {
-  readonly status: number;
-  readonly body: unknown;
-}
-
-const PREFIX = '/__admin/';
-
-export function isAdminPath(path: string): boolean {
-  return path.startsWith(PREFIX);
-}
 
 /**
  * What happens behind the API's back, for other processes: `POST /__admin/<verb>` with a JSON object, or `GET /__admin/instances`
  * for the truth. 200 with JSON, 400 with `{"error"}` for a bad body, 404 for an unknown verb. Works also while nobody is reachable.
  */
 export function admin(core: VultrCore, request: { method: string; path: string; body: string }): AdminAnswer {
-  const name = request.path.slice(PREFIX.length);
+  const name = request.path.slice(ADMIN_PREFIX.length);
   if (request.method === 'GET' && name === 'instances') return { status: 200, body: instances(core) };
   const verb = request.method === 'POST' && Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
   if (!verb) {

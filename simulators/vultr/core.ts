@@ -1,11 +1,13 @@
 import type { Cancel, Clock } from '../../src/ports/clock.ts';
 import type { Random } from '../../src/ports/random.ts';
+import { type ApiAnswer, LOST } from '../cloud/exchange.ts';
+import { createFaults, type Faults } from '../cloud/faults.ts';
 import { type Admin, createAdmin } from './admin.ts';
-import { LOST, obey, refused, replied } from './answers.ts';
-import { notFound, type VultrAnswer, VultrRefusal, type VultrRequest } from './api.ts';
+import { obey, refused, replied } from './answers.ts';
+import { notFound, VultrRefusal, type VultrRequest } from './api.ts';
 import { readBody } from './call.ts';
 import { createCloud, instanceOf } from './cloud.ts';
-import { createFaults, type Fault, type Faults } from './faults.ts';
+import type { Fault } from './faults.ts';
 import { type GuestAnswer, guestOf } from './guest.ts';
 import { chooseOptions, type VultrChoices } from './options.ts';
 import { createRateLimit } from './rate-limit.ts';
@@ -26,17 +28,17 @@ export interface Exchange {
   /** Method and path as documented; undefined when there is no such path. */
   readonly call: string | undefined;
   readonly request: VultrRequest;
-  readonly answer: VultrAnswer;
+  readonly answer: ApiAnswer;
   readonly fault: Fault | undefined;
 }
 
 /** One account of the provider, without sockets: deterministic, and all its time and chance come from outside. */
 export interface VultrCore {
   /** Processes one call at once. The answer says what the transport must do with it. */
-  handle(request: VultrRequest): VultrAnswer;
+  handle(request: VultrRequest): ApiAnswer;
   /** Everything there is, by kind and id: the truth, to look at and not to change. */
   readonly account: Account;
-  readonly faults: Faults;
+  readonly faults: Faults<Fault>;
   /** What happens to the account without a call of the agent's. */
   readonly admin: Admin;
   /** How often each call arrived, also those that a fault swallowed. */
@@ -56,7 +58,7 @@ const SOMEWHERE = '203.0.113.9';
 
 export function createVultrCore({ clock, random, options = {}, chaos }: VultrCoreInput): VultrCore {
   const cloud = createCloud(clock, random, chooseOptions(options));
-  const faults = createFaults(CALLS);
+  const faults = createFaults<Fault>(CALLS);
   const access: { readonly keys: Set<string>; allowed: readonly string[] | undefined } = {
     keys: new Set(cloud.options.keys),
     allowed: undefined,
@@ -65,9 +67,9 @@ export function createVultrCore({ clock, random, options = {}, chaos }: VultrCor
   const admin = createAdmin(cloud, access);
   const calls = new Map<string, number>();
   const listeners = new Set<(exchange: Exchange) => void>();
-  const lists = new Map<string, VultrAnswer>();
+  const lists = new Map<string, ApiAnswer>();
 
-  function process(route: Route, request: VultrRequest, fault: Fault | undefined): VultrAnswer {
+  function process(route: Route, request: VultrRequest, fault: Fault | undefined): ApiAnswer {
     try {
       return perform(route, request, fault);
     } catch (error) {
@@ -76,7 +78,7 @@ export function createVultrCore({ clock, random, options = {}, chaos }: VultrCor
     }
   }
 
-  function perform(route: Route, request: VultrRequest, fault: Fault | undefined): VultrAnswer {
+  function perform(route: Route, request: VultrRequest, fault: Fault | undefined): ApiAnswer {
     const { endpoint, query, id } = route;
     if (!limit.take() || fault?.kind === 'rate-limit') {
       throw new VultrRefusal(429, 'Rate limit reached - please try your request again later.');
@@ -104,7 +106,7 @@ export function createVultrCore({ clock, random, options = {}, chaos }: VultrCor
     }
   }
 
-  function listed(path: string, fault: Fault | undefined, given: VultrAnswer): VultrAnswer {
+  function listed(path: string, fault: Fault | undefined, given: ApiAnswer): ApiAnswer {
     const before = lists.get(path);
     if (fault?.kind === 'list-stale' && before) return before;
     if (fault?.kind === 'list-empty') return { ...given, body: emptied(given.body) };
@@ -116,8 +118,8 @@ export function createVultrCore({ clock, random, options = {}, chaos }: VultrCor
     call: string | undefined,
     request: VultrRequest,
     fault: Fault | undefined,
-    answer: VultrAnswer,
-  ): VultrAnswer {
+    answer: ApiAnswer,
+  ): ApiAnswer {
     for (const listener of listeners) listener({ at: clock.now(), call, request, answer, fault });
     return answer;
   }
