@@ -1,154 +1,50 @@
-import { timingSafeEqual } from 'node:crypto';
-import { createServer, type Server as NetServer, type Socket } from 'node:net';
-import type ssh2Module from 'ssh2';
-import type { AuthContext, Connection, Session } from 'ssh2';
-import { type GuestFacts, MOTD, runCommand } from '../sandbox/guest-commands.ts';
-import { keyPair } from '../sandbox/key-pair.ts';
+import { type Guests, type Machine, type MachineGuest, startMachineGuests } from '../cloud/machine-guests.ts';
 import type { VultrCore } from './core.ts';
 import type { GuestAnswer } from './guest.ts';
 import type { Instance } from './state.ts';
 
-export interface Guests {
-  /** Ends every session and frees every port. */
-  close(): Promise<void>;
-}
-
-/** One instance's address and who is connected to it. */
-interface Door {
-  readonly server: NetServer;
-  readonly sockets: Set<Socket>;
-}
-
-/**
- * Plays the guests: a real SSH server at the IPv4 address of every instance that has run, on `port`. It lets root in by the keys of
- * the user data, and by the password that the API told. An instance that boots or is off drops the connection. `onProblem` hears of
- * addresses that could not be taken; such an instance is switched off.
- */
-export async function startGuests(
+/** Plays the guests, see `simulators/cloud/machine-guests.ts`. Root comes in by key, and by the password that the API told. */
+export function startGuests(
   core: VultrCore,
-  { port, onProblem }: { port: number; onProblem: (problem: string) => void },
+  options: { port: number; onProblem: (problem: string) => void },
 ): Promise<Guests> {
-  // Loaded here, because only whoever plays guests should pay for it.
-  const { default: ssh2 } = await import('ssh2');
-  const doors = new Map<string, Door>();
-
-  function look(instance: Readonly<Instance>): void {
-    const { ipv4: ip, power } = instance;
-    for (const [address, door] of doors) {
-      if (core.guestAt(address)) continue;
-      doors.delete(address);
-      shut(door);
-    }
-    if (ip === undefined) return;
-    const door = doors.get(ip);
-    if (power === 'running' && !door) open(ip, instance);
-    else if (power !== 'running' && door) for (const socket of door.sockets) socket.destroy();
-  }
-
-  function open(ip: string, { id }: Readonly<Instance>): void {
-    const sockets = new Set<Socket>();
-    const server = createServer((socket) => {
-      sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket));
-      socket.on('error', () => socket.destroy());
-      const guest = core.guestAt(ip);
-      if (guest?.ready) answer(ssh2, guest).injectSocket(socket);
-      else socket.destroy();
-    });
-    server.on('error', (error) => {
-      doors.delete(ip);
-      onProblem(`instance ${id} was switched off: ${ip}:${port} could not be taken (${error.message})`);
-      if (core.account.instances.has(id)) core.admin.powerOff(id);
-    });
-    doors.set(ip, { server, sockets });
-    server.listen(port, ip);
-  }
-
-  /** Made for every connection: what the user data orders shows from the first one on. */
-  function answer(ssh: typeof ssh2Module, guest: GuestAnswer): ssh2Module.Server {
-    const { id } = guest.instance;
-    const ordered = guest.ownHostKey;
-    const broken = ordered !== undefined && ssh.utils.parseKey(ordered) instanceof Error;
-    if (broken)
-      onProblem(`instance ${id} has another host key than the one that its user data orders, which cannot be read`);
-    const own = ordered === undefined || broken ? guest.instance.hostKey : ordered;
-    const hostKey = own ?? keyPair(ssh).private;
-    if (own === undefined) core.setHostKey(id, hostKey);
-    const server = new ssh.Server({ hostKeys: [hostKey] });
-    server.on('connection', (client) => welcome(ssh, client, guest));
-    return server;
-  }
-
-  const unlisten = core.onChange(look);
-  for (const instance of core.account.instances.values()) look(instance);
-  return {
-    async close() {
-      unlisten();
-      const open = [...doors.values()];
-      doors.clear();
-      await Promise.all(open.map((door) => new Promise<void>((done) => shut(door, done))));
+  return startMachineGuests(
+    {
+      noun: 'instance',
+      machines: () => [...core.account.instances.values()].map(machine),
+      guestAt(address) {
+        const found = core.guestAt(address);
+        return found && guest(found);
+      },
+      onChange: (listener) => core.onChange((instance) => listener(machine(instance))),
+      setHostKey: (id, key) => core.setHostKey(id, key),
+      powerOff(id) {
+        if (core.account.instances.has(id)) core.admin.powerOff(id);
+      },
     },
-  };
+    options,
+  );
 }
 
-function shut({ server, sockets }: Door, done?: () => void): void {
-  for (const socket of sockets) socket.destroy();
-  if (server.listening) server.close(() => done?.());
-  else done?.();
+function machine({ id, ipv4, power }: Readonly<Instance>): Machine<string> {
+  return { id, address: ipv4, power: power === 'running' ? 'running' : 'off' };
 }
 
-function welcome(ssh: typeof ssh2Module, client: Connection, guest: GuestAnswer): void {
-  client.on('error', () => client.end());
-  client.on('authentication', (context) => {
-    if (mayEnter(ssh, context, guest)) context.accept();
-    else context.reject(['publickey', 'password']);
-  });
-  client.on('session', (accept) => serve(accept(), factsOf(guest)));
-}
-
-/** Only root; a signature, where given, must be good; without one it is the question whether a key would do. */
-function mayEnter({ utils }: typeof ssh2Module, context: AuthContext, guest: GuestAnswer): boolean {
-  if (context.username !== 'root') return false;
-  if (context.method === 'password') return context.password === guest.password;
-  if (context.method !== 'publickey') return false;
-  for (const line of guest.authorizedKeys) {
-    const key = utils.parseKey(line);
-    if (key instanceof Error) continue;
-    const own = key.getPublicSSH();
-    if (own.length !== context.key.data.length || !timingSafeEqual(own, context.key.data)) continue;
-    if (!context.signature || !context.blob) return true;
-    return key.verify(context.blob, context.signature, context.hashAlgo) === true;
-  }
-  return false;
-}
-
-/** Commands are answered from a list of harmless ones; nothing is executed on this host, and there is no shell to stay in. */
-function serve(session: Session, facts: GuestFacts): void {
-  session.on('pty', (accept) => accept?.());
-  session.on('env', (accept) => accept?.());
-  session.on('exec', (accept, _reject, { command }) => {
-    const channel = accept();
-    const result = runCommand(command, facts);
-    channel.stderr.write(result.stderr);
-    channel.write(result.stdout);
-    channel.exit(result.code);
-    channel.end();
-  });
-  session.on('shell', (accept) => {
-    const channel = accept();
-    channel.write(MOTD.replaceAll('\n', '\r\n'));
-    channel.exit(0);
-    channel.end();
-  });
-}
-
-function factsOf({ instance, uptimeMs }: GuestAnswer): GuestFacts {
+function guest({ instance, ready, authorizedKeys, password, ownHostKey, uptimeMs }: GuestAnswer): MachineGuest<string> {
   return {
-    hostname: instance.hostname,
-    uptimeMs,
-    cpuCores: instance.plan.vcpus,
-    memoryMb: instance.plan.ram,
-    diskGb: instance.plan.disk,
-    environment: { USER: 'root', HOME: '/root' },
+    id: instance.id,
+    ready,
+    authorizedKeys,
+    password: { is: password },
+    ownHostKey,
+    madeHostKey: instance.hostKey,
+    facts: {
+      hostname: instance.hostname,
+      uptimeMs,
+      cpuCores: instance.plan.vcpus,
+      memoryMb: instance.plan.ram,
+      diskGb: instance.plan.disk,
+      environment: { USER: 'root', HOME: '/root' },
+    },
   };
 }

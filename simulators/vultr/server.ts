@@ -1,7 +1,7 @@
 import { startHttp } from '../cloud/http.ts';
 import { admin } from './admin-http.ts';
 import type { VultrCore } from './core.ts';
-import { type Guests, startGuests } from './guests.ts';
+import { startGuests } from './guests.ts';
 
 export interface VultrServerInput {
   readonly core: VultrCore;
@@ -30,8 +30,7 @@ export async function startVultr({
   onProblem = () => {},
 }: VultrServerInput): Promise<VultrServer> {
   const http = await startHttp({ handle: (call) => core.handle(call), admin: (request) => admin(core, request) }, port);
-  const guests: Guests | undefined =
-    sshPort === undefined ? undefined : await startGuests(core, { port: sshPort, onProblem });
+  const guests = sshPort === undefined ? undefined : await startGuests(core, { port: sshPort, onProblem });
   return {
     endpoint: `${http.origin}/v2`,
     async close() {
