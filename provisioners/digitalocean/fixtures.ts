@@ -3,36 +3,15 @@ import { createDoCore, type DoCore } from '../../simulators/digitalocean/core.ts
 import type { Fault } from '../../simulators/digitalocean/faults.ts';
 import { type DoChoices, SIMULATOR_TOKEN } from '../../simulators/digitalocean/options.ts';
 import type { VirtualClock } from '../../src/platform/virtual-clock.ts';
-import type { ApiRequest, ApiResponse, ApiTransport } from '../../src/provisioner/cloud/transport.ts';
+import { AGENT, playedBy, type Tamper, tampered } from '../../src/provisioner/cloud/fixtures.ts';
 import { type Bench, sampleOrder } from '../../src/provisioner/conformance.ts';
-import {
-  type AgentId,
-  type Clock,
-  type ExternalId,
-  type PluginDeps,
-  ProvisionerError,
-  silentLog,
-  systemClock,
-  systemRandom,
-} from '../../src/provisioner/index.ts';
+import { type Clock, type ExternalId, type PluginDeps, silentLog, systemRandom } from '../../src/provisioner/index.ts';
 import { createAccess, type TokenAccess } from './access.ts';
 import { type DigitalOceanProvisioner, openDigitalOcean } from './provisioner.ts';
 import { type DigitalOceanSettings, digitaloceanSettings } from './schema.ts';
 import { isBare, readStamp } from './tags.ts';
 
-export const AGENT = 'a'.repeat(64) as AgentId;
-
-/** Runs ahead of the machine's clock, for what goes over real sockets. */
-export function fastClock(factor: number): Clock {
-  const from = systemClock.now();
-  const began = systemClock.monotonic();
-  const passed = (): number => (systemClock.monotonic() - began) * factor;
-  return {
-    now: () => from + passed(),
-    monotonic: passed,
-    after: (ms, fn) => systemClock.after(ms / factor, fn),
-  };
-}
+export { AGENT, fastClock, refusalOf, type Tamper, tampered } from '../../src/provisioner/cloud/fixtures.ts';
 
 /** Time passes as soon as nobody has anything else to do, so that nothing depends on how busy this machine is. */
 export function eagerClock(start = 1_700_000_000_000): Clock {
@@ -86,12 +65,6 @@ export const depsOf = (clock: Clock): PluginDeps => ({
   log: silentLog,
 });
 
-/** What a test does to an answer on its way; undefined leaves it alone. `before` is asked without sending the request. */
-export interface Tamper {
-  before?(request: ApiRequest): ApiResponse | undefined;
-  after?(request: ApiRequest, response: ApiResponse): ApiResponse | undefined;
-}
-
 export interface Opened {
   readonly core: DoCore;
   /** In the order in which they are asked; each is used once. */
@@ -133,49 +106,9 @@ export function openTarget({
   };
 }
 
-/** Each tamper strikes once: the first that has something to say about a request. */
-export function tampered(transport: ApiTransport, tampers: Tamper[]): ApiTransport {
-  const used = (tamper: Tamper): void => void tampers.splice(tampers.indexOf(tamper), 1);
-  return async (request) => {
-    for (const tamper of tampers) {
-      const instead = tamper.before?.(request);
-      if (instead === undefined) continue;
-      used(tamper);
-      return instead;
-    }
-    const response = await transport(request);
-    for (const tamper of tampers) {
-      const changed = tamper.after?.(request, response);
-      if (changed === undefined) continue;
-      used(tamper);
-      return changed;
-    }
-    return response;
-  };
-}
-
 /** Lets virtual time pass until the call has ended. */
-export async function played<T>(clock: VirtualClock, call: Promise<T>, stepMs = 500): Promise<T> {
-  let over = false;
-  const end = (): void => {
-    over = true;
-  };
-  call.then(end, end);
-  for (let steps = 0; !over; steps++) {
-    if (steps > 50_000) throw new Error('the call does not end');
-    await clock.advance(stepMs);
-  }
-  return call;
-}
-
-/** What a call was refused with. */
-export async function refusalOf(call: Promise<unknown>): Promise<ProvisionerError> {
-  const error = await call.then(
-    () => new Error('the call was not refused'),
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof ProvisionerError) return error;
-  throw error;
+export function played<T>(clock: VirtualClock, call: Promise<T>, stepMs = 500): Promise<T> {
+  return playedBy(stepMs, clock, call);
 }
 
 const CREATE = 'POST /droplets';

@@ -1,12 +1,12 @@
 import { describe, test } from 'vitest';
 import { createHetznerCore } from '../../simulators/hetzner/core.ts';
 import { type HetznerServer, startHetzner } from '../../simulators/hetzner/server.ts';
+import { type Tamper, tampered } from '../../src/provisioner/cloud/fixtures.ts';
 import { type Bench, provisionerConformance } from '../../src/provisioner/conformance.ts';
 import { systemRandom } from '../../src/provisioner/index.ts';
 import { benchOf, depsOf, fastClock, openTarget, settingsOf } from './fixtures.ts';
 import { createProject } from './project.ts';
 import { openHetzner } from './provisioner.ts';
-import { type Tamper, tampered } from './test-trouble.ts';
 import { httpsTransport } from './transport.ts';
 
 provisionerConformance({ name: 'hetzner in one process', open: inProcess, describe, test });

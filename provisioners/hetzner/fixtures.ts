@@ -3,37 +3,17 @@ import type { Fault } from '../../simulators/hetzner/faults.ts';
 import { inProcessHetzner } from '../../simulators/hetzner/in-process.ts';
 import { type HetznerChoices, SIMULATOR_TOKEN } from '../../simulators/hetzner/options.ts';
 import type { VirtualClock } from '../../src/platform/virtual-clock.ts';
+import { AGENT, answer, fastClock, playedBy, type Tamper, tampered } from '../../src/provisioner/cloud/fixtures.ts';
 import { type Bench, sampleOrder } from '../../src/provisioner/conformance.ts';
-import {
-  type AgentId,
-  type Clock,
-  type ExternalId,
-  type PluginDeps,
-  ProvisionerError,
-  silentLog,
-  systemClock,
-  systemRandom,
-} from '../../src/provisioner/index.ts';
+import { type Clock, type ExternalId, type PluginDeps, silentLog, systemRandom } from '../../src/provisioner/index.ts';
 import { NOBODYS_KEY } from './keys.ts';
 import { LABEL, readStamp } from './labels.ts';
 import { createProject } from './project.ts';
 import { type HetznerProvisioner, openHetzner } from './provisioner.ts';
 import { type HetznerSettings, hetznerSettings } from './schema.ts';
-import { answer, interruptible, type Tamper, tampered } from './test-trouble.ts';
+import { interruptible } from './test-trouble.ts';
 
-export const AGENT = 'a'.repeat(64) as AgentId;
-
-/** Runs ahead of the machine's clock, so that servers that take seconds take milliseconds. */
-export function fastClock(factor: number): Clock {
-  const from = systemClock.now();
-  const began = systemClock.monotonic();
-  const passed = (): number => (systemClock.monotonic() - began) * factor;
-  return {
-    now: () => from + passed(),
-    monotonic: passed,
-    after: (ms, fn) => systemClock.after(ms / factor, fn),
-  };
-}
+export { AGENT, fastClock, refusalOf } from '../../src/provisioner/cloud/fixtures.ts';
 
 export const settingsOf = (given: Record<string, unknown> = {}): HetznerSettings =>
   hetznerSettings.parse({
@@ -100,27 +80,8 @@ export function openTarget({
 }
 
 /** Lets virtual time pass until the call has ended. */
-export async function played<T>(clock: VirtualClock, call: Promise<T>, stepMs = 100): Promise<T> {
-  let over = false;
-  const end = (): void => {
-    over = true;
-  };
-  call.then(end, end);
-  for (let steps = 0; !over; steps++) {
-    if (steps > 200_000) throw new Error('the call does not end');
-    await clock.advance(stepMs);
-  }
-  return call;
-}
-
-/** What a call was refused with. */
-export async function refusalOf(call: Promise<unknown>): Promise<ProvisionerError> {
-  const error = await call.then(
-    () => new Error('the call was not refused'),
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof ProvisionerError) return error;
-  throw error;
+export function played<T>(clock: VirtualClock, call: Promise<T>, stepMs = 100): Promise<T> {
+  return playedBy(stepMs, clock, call);
 }
 
 const CREATE = 'POST /servers';

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { HetznerChoices } from '../../simulators/hetzner/options.ts';
 import { createVirtualClock, type VirtualClock } from '../../src/platform/virtual-clock.ts';
+import { answer } from '../../src/provisioner/cloud/fixtures.ts';
 import { operation, sampleOrder } from '../../src/provisioner/conformance.ts';
 import type { Instance, Operation, OwnedRef } from '../../src/provisioner/index.ts';
 import { silentLog } from '../../src/provisioner/index.ts';
 import { AGENT, type Opened, openTarget, played, refusalOf } from './fixtures.ts';
 import { LABEL, stampLabels } from './labels.ts';
-import { answer } from './test-trouble.ts';
 
 let clock: VirtualClock;
 let opened: Opened;

@@ -1,37 +1,5 @@
 import type { BenchFaults } from '../../src/provisioner/conformance.ts';
-import type { HetznerRequest, HetznerResponse, HetznerTransport } from './transport.ts';
-
-/** What a test does to an answer on its way; undefined leaves it alone. `before` is asked without sending the request. */
-export interface Tamper {
-  before?(request: HetznerRequest): HetznerResponse | undefined;
-  after?(request: HetznerRequest, response: HetznerResponse): HetznerResponse | undefined;
-}
-
-/** Each tamper strikes once: the first that has something to say about a request. */
-export function tampered(transport: HetznerTransport, tampers: Tamper[]): HetznerTransport {
-  const used = (tamper: Tamper): void => void tampers.splice(tampers.indexOf(tamper), 1);
-  return async (request) => {
-    for (const tamper of tampers) {
-      const instead = tamper.before?.(request);
-      if (instead === undefined) continue;
-      used(tamper);
-      return instead;
-    }
-    const response = await transport(request);
-    for (const tamper of tampers) {
-      const changed = tamper.after?.(request, response);
-      if (changed === undefined) continue;
-      used(tamper);
-      return changed;
-    }
-    return response;
-  };
-}
-
-/** An answer of the API's with nothing special about it. */
-export function answer(status: number, body: object): HetznerResponse {
-  return { status, headers: {}, body: JSON.stringify(body) };
-}
+import type { HetznerResponse, HetznerTransport } from './transport.ts';
 
 type Interruption = (call: number, send: () => Promise<HetznerResponse>) => Promise<HetznerResponse> | undefined;
 
@@ -74,5 +42,6 @@ function reset(): Error {
 
 function throttled(): HetznerResponse {
   const headers = { 'ratelimit-limit': '3600', 'ratelimit-remaining': '0' };
-  return { ...answer(429, { error: { code: 'rate_limit_exceeded', message: 'too many requests' } }), headers };
+  const body = { error: { code: 'rate_limit_exceeded', message: 'too many requests' } };
+  return { status: 429, headers, body: JSON.stringify(body) };
 }

@@ -3,37 +3,17 @@ import type { Fault } from '../../simulators/vultr/faults.ts';
 import { inProcessVultr } from '../../simulators/vultr/in-process.ts';
 import { SIMULATOR_KEY, type VultrChoices } from '../../simulators/vultr/options.ts';
 import type { VirtualClock } from '../../src/platform/virtual-clock.ts';
+import { AGENT, fastClock, playedBy, type Tamper, tampered } from '../../src/provisioner/cloud/fixtures.ts';
 import { type Bench, sampleOrder } from '../../src/provisioner/conformance.ts';
-import {
-  type AgentId,
-  type Clock,
-  type ExternalId,
-  type PluginDeps,
-  ProvisionerError,
-  silentLog,
-  systemClock,
-  systemRandom,
-} from '../../src/provisioner/index.ts';
+import { type Clock, type ExternalId, type PluginDeps, silentLog, systemRandom } from '../../src/provisioner/index.ts';
 import { createAccount } from './account.ts';
 import { createBudget } from './budget.ts';
 import { openVultr, type VultrProvisioner } from './provisioner.ts';
 import { type VultrSettings, vultrSettings } from './schema.ts';
 import { isMarked, readStamp } from './tags.ts';
-import type { VultrRequest, VultrResponse, VultrTransport } from './transport.ts';
+import type { VultrTransport } from './transport.ts';
 
-export const AGENT = 'a'.repeat(64) as AgentId;
-
-/** Runs ahead of the machine's clock, so that instances that take seconds take milliseconds. */
-export function fastClock(factor: number): Clock {
-  const from = systemClock.now();
-  const began = systemClock.monotonic();
-  const passed = (): number => (systemClock.monotonic() - began) * factor;
-  return {
-    now: () => from + passed(),
-    monotonic: passed,
-    after: (ms, fn) => systemClock.after(ms / factor, fn),
-  };
-}
+export { AGENT, answer, fastClock, refusalOf, type Tamper, tampered } from '../../src/provisioner/cloud/fixtures.ts';
 
 export const settingsOf = (given: Record<string, unknown> = {}): VultrSettings =>
   vultrSettings.parse({
@@ -54,12 +34,6 @@ export const depsOf = (clock: Clock): PluginDeps => ({
   random: systemRandom,
   log: silentLog,
 });
-
-/** What a test does to an answer on its way; undefined leaves it alone. `before` is asked without sending the request. */
-export interface Tamper {
-  before?(request: VultrRequest): VultrResponse | undefined;
-  after?(request: VultrRequest, response: VultrResponse): VultrResponse | undefined;
-}
 
 export interface Opened {
   readonly core: VultrCore;
@@ -106,54 +80,9 @@ export function openOver(transport: VultrTransport, settings: VultrSettings, dep
   return openVultr({ account: createAccount({ transport, budget }, settings, deps), deps, settings });
 }
 
-/** Each tamper strikes once: the first that has something to say about a request. */
-export function tampered(transport: VultrTransport, tampers: Tamper[]): VultrTransport {
-  const used = (tamper: Tamper): void => void tampers.splice(tampers.indexOf(tamper), 1);
-  return async (request) => {
-    for (const tamper of tampers) {
-      const instead = tamper.before?.(request);
-      if (instead === undefined) continue;
-      used(tamper);
-      return instead;
-    }
-    const response = await transport(request);
-    for (const tamper of tampers) {
-      const changed = tamper.after?.(request, response);
-      if (changed === undefined) continue;
-      used(tamper);
-      return changed;
-    }
-    return response;
-  };
-}
-
-/** An answer of the API's with nothing special about it. */
-export function answer(status: number, body: object): VultrResponse {
-  return { status, headers: {}, body: JSON.stringify(body) };
-}
-
 /** Lets virtual time pass until the call has ended. */
-export async function played<T>(clock: VirtualClock, call: Promise<T>, stepMs = 200): Promise<T> {
-  let over = false;
-  const end = (): void => {
-    over = true;
-  };
-  call.then(end, end);
-  for (let steps = 0; !over; steps++) {
-    if (steps > 200_000) throw new Error('the call does not end');
-    await clock.advance(stepMs);
-  }
-  return call;
-}
-
-/** What a call was refused with. */
-export async function refusalOf(call: Promise<unknown>): Promise<ProvisionerError> {
-  const error = await call.then(
-    () => new Error('the call was not refused'),
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof ProvisionerError) return error;
-  throw error;
+export function played<T>(clock: VirtualClock, call: Promise<T>, stepMs = 200): Promise<T> {
+  return playedBy(stepMs, clock, call);
 }
 
 const CREATE = 'POST /instances';
