@@ -10,9 +10,10 @@ export default defineConfig({
       'tools/**/*.test.ts',
       'test/**/*.test.ts',
     ],
-    // Forks, because tests open sockets, take file locks and kill processes; two, because that is what CI has.
+    // Forks, because tests open sockets, take file locks and kill processes; three, because CI has two processors and whoever tests
+    // whole processes mostly waits for them.
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },
