@@ -43,7 +43,7 @@ export async function runScript(
   const container = await requireOwned(ctx.engine, ref, op.signal);
   if (container.State.Status !== 'running') throw new ProvisionerError('retry', 'The container of this machine is off');
   const limit = script.limitSeconds;
-  const place = placeOf(ref);
+  const place = placeOf(op);
   let output = '';
   let end = await readEnd(ctx, container.Id, place, op);
   if (end === undefined && !(await hasBegun(ctx, container.Id, place, op))) {
@@ -55,8 +55,8 @@ export async function runScript(
 }
 
 /** Absolute, without the leading slash that archives do without. */
-function placeOf({ stamp }: OwnedRef): string {
-  return `var/lib/dc-agent/recipe-${stamp.operation}`;
+function placeOf({ id }: Operation): string {
+  return `var/lib/dc-agent/recipe-${id}`;
 }
 
 async function run(

@@ -189,6 +189,15 @@ describe('a change', () => {
     expect(sent).toHaveLength(2);
   });
 
+  it('from none to a first machine is looked at with the next list, and not when the lane would have woken by itself', async () => {
+    const first = workers.get(CONTRACT);
+    workers.clear();
+    expect(await runs(10_000)).toBeUndefined();
+    workers.set(CONTRACT, first ?? worker(CONTRACT));
+    lane.listed();
+    expect(await later(5_000)).toMatchObject({ status: 'healthy' });
+  });
+
   it('that nobody listed is found within the interval, and its end within a minute and a half', async () => {
     await runs(10_000);
     answers = [SILENT];

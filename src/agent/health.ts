@@ -82,9 +82,10 @@ export class HealthLane {
     };
   }
 
-  /** The lists were read: what changed in them is looked at now. */
+  /** The lists were read: what changed in them is looked at now, and so is a machine that was handed over since the lane fell asleep. */
   listed(): void {
-    if (this.#machines().some((worker) => this.#hasChanged(worker))) this.look.wake();
+    const isNews = (worker: Worker): boolean => !this.#looked.has(worker.contract) || this.#hasChanged(worker);
+    if (this.#machines().some(isNews)) this.look.wake();
   }
 
   async #lookAround(signal: AbortSignal): Promise<void> {
