@@ -12,6 +12,8 @@ export interface AddressBook {
   /** True when this machine's agent has answered this process before. */
   hasAnswered(machine: Machine): boolean;
   forget(vmid: number): void;
+  /** Forgets machines that are not among these: what they had is somebody else's by now, by the next lease. */
+  keepOnly(vmids: ReadonlySet<number>): void;
 }
 
 interface Entry {
@@ -59,5 +61,8 @@ export function createAddressBook(): AddressBook {
     },
     hasAnswered: (machine) => entryOf(machine) !== undefined,
     forget: (vmid) => void entries.delete(vmid),
+    keepOnly(vmids) {
+      for (const vmid of entries.keys()) if (!vmids.has(vmid)) entries.delete(vmid);
+    },
   };
 }

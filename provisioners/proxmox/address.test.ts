@@ -64,6 +64,14 @@ describe('the address of a machine', () => {
     expect(book.heard(second, claim, silentLog).ipv4).toBe('192.0.2.7');
     expect(book.known(second).ipv4).toBe('192.0.2.7');
   });
+
+  it('is free again when a whole list lacks the machine that had it', () => {
+    const book = createAddressBook();
+    const gone: Machine = { vmid: 1, node: 'pve', config, stamp: sampleStamp(1) };
+    expect(book.heard(gone, [own('192.0.2.7')], silentLog).ipv4).toBe('192.0.2.7');
+    book.keepOnly(new Set([2]));
+    expect(book.heard({ ...gone, vmid: 2 }, [own('192.0.2.7')], silentLog).ipv4).toBe('192.0.2.7');
+  });
 });
 
 describe('the pool of addresses', () => {

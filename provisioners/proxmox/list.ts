@@ -13,7 +13,8 @@ export async function listMachines(backend: Backend, ctx: CallContext): Promise<
   const { rows, gap } = await viewCluster(backend, ctx);
   const { machines, unclear } = await registry.survey(rows, ctx);
   await registry.refresh(rows, ctx);
-  if (gap !== undefined) ctx.log.info({ gap }, 'proxmox: the list of guests proves nothing about those that it lacks');
+  if (gap === undefined) book.keepOnly(new Set(rows.map(({ vmid }) => vmid)));
+  else ctx.log.info({ gap }, 'proxmox: the list of guests proves nothing about those that it lacks');
   if (unclear.length > 0)
     ctx.log.warn({ unclear: unclear.slice(0, 5) }, 'proxmox: guests that may be ours could not be judged');
   return {

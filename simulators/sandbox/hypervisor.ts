@@ -202,7 +202,8 @@ export function createHypervisor(clock: Clock, random: Random, options: Hypervis
       if (config.authorizedKeys !== undefined) machine.authorizedKeys = [...config.authorizedKeys];
       if (config.rootPassword !== undefined) machine.rootPassword = config.rootPassword;
       if (config.hostKey !== undefined) machine.hostKey = config.hostKey;
-      if (config.userData !== undefined) Object.assign(machine, firstBoot(config.userData));
+      // Read at the first boot, and never again: a request that comes late changes nothing inside.
+      if (config.userData !== undefined && machine.booted !== true) Object.assign(machine, firstBoot(config.userData));
       changed(machine);
     },
     script(machine, order) {
@@ -220,6 +221,7 @@ export function createHypervisor(clock: Clock, random: Random, options: Hypervis
       if (machine.state === 'running' || machine.state === 'starting') return;
       if (machine.state !== 'stopped') throw new SandboxRefusal('busy', `the machine is ${machine.state}`);
       machine.sshReadyAt = clock.monotonic() + options.bootMs;
+      machine.booted = true;
       enter(machine, 'starting', options.startMs);
     },
     stop(machine) {

@@ -33,6 +33,8 @@ export interface SandboxMachine {
   hostKey?: string;
   startedAt?: number;
   sshReadyAt?: number;
+  /** It was started at least once: first-boot documents have been read. */
+  booted?: true;
   /** Added to what running time alone gives; reset at stop like the rest. */
   extraBytesIn: number;
   extraBytesOut: number;

@@ -1,5 +1,6 @@
 import type { Contract } from '../../simulators/platform/state.ts';
 import { defaultPolicy } from '../../src/lifecycle/index.ts';
+import { type ContractId, parseContractId } from '../../src/ports/ids.ts';
 import { type Log, silentLog } from '../../src/ports/log.ts';
 import { BACKENDS, type BackendName } from './backends.ts';
 import { recipeFor, type StoryRecipe } from './recipes.ts';
@@ -162,11 +163,16 @@ class Performance {
       await world.time.advance(CHECK_EVERY_MS);
       this.#rules.check();
     }
-    if (contract.status !== 'active')
-      this.#rules.blame(
-        'a calm world serves',
-        `contract ${short(contract.id)} is ${contract.status} after a quarter of an hour`,
-      );
+    if (contract.status === 'active') return;
+    const reasons = world.hosts.map((host) =>
+      host.process?.agent?.declined.get(parseContractId(contract.id) ?? ('' as ContractId)),
+    );
+    // Ports and addresses rest for an hour, so they may all be taken where hardly any machine is.
+    if (reasons.some((reason) => /no free (ports|address)/.test(reason ?? ''))) return;
+    this.#rules.blame(
+      'a calm world serves',
+      `contract ${short(contract.id)} is ${contract.status} after a quarter of an hour; left alone because: ${reasons.join(' | ')}`,
+    );
   }
 
   #strangersAreWell(): void {

@@ -287,7 +287,8 @@ export class World {
   /** An offering of ours with a recipe. */
   offeringWith(recipe: StoryRecipe): Offering {
     const known = this.#recipes.get(recipe.name);
-    if (known !== undefined) return known;
+    // A platform that went back to an older day may not have it any more.
+    if (known !== undefined && this.platform.state.offerings.has(known.id)) return known;
     const made = this.platform.admin.offering(this.provider, {
       provisioner_type: this.backend.type,
       agent_pool_id: this.#pool,
