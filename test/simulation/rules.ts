@@ -60,6 +60,7 @@ export class Rules {
   };
   readonly #world: World;
   readonly #beats = new Map<string, number>();
+  readonly #latestBeat = new Map<string, number>();
   readonly #told = new Map<string, number>();
   #beatsTroubledAt = -Infinity;
 
@@ -227,6 +228,10 @@ export class Rules {
     const key = request.headers['x-agent-pubkey'] ?? '';
     if (call === 'heartbeat') {
       if (status === 200) this.#beats.set(key, this.#world.time.monotonic());
+      // One that was given up and is processed late says what was true when it was sent: nobody can take that back.
+      const sentAt = Number(request.headers['x-timestamp']);
+      if (sentAt < (this.#latestBeat.get(key) ?? 0)) return;
+      this.#latestBeat.set(key, sentAt);
       this.#onBandwidth(key, request.body);
       return;
     }
