@@ -2,11 +2,14 @@
  * Deliberate faults. Each is switched on for a run of its own, by changing the source as it is bundled, and must be found by the
  * simulation: a rule that cannot be broken proves nothing. `seed` is a story that is known to find it; it is tried first.
  *
+ * `rare`: it takes more stories than a run of all has time for, so it is hunted only when it is named.
+ *
  * `find` must occur exactly once in the file, so that a mutant that no longer applies is noticed.
  */
 export const MUTANTS = [
   {
     name: 'hands every machine to nobody',
+    seed: 2,
     file: 'src/lifecycle/decide.ts',
     find: "  if (step === 'start') return startAgain(record, now);",
     replace:
@@ -14,14 +17,14 @@ export const MUTANTS = [
   },
   {
     name: 'skips the stamp check',
-    seed: 8,
+    seed: 75,
     file: 'provisioners/sandbox/stamp.ts',
     find: 'machine.labels[OPERATION_LABEL] === stamp.operation\n  );',
     replace: 'machine.labels[OPERATION_LABEL] === stamp.operation || true\n  );',
   },
   {
     name: 'retries a create blindly',
-    seed: 207,
+    seed: 3,
     file: 'provisioners/sandbox/provisioner.ts',
     find: 'const mayExist = op.attempt > 1 || op.outcomeUnknown || knownId !== undefined;',
     replace: 'const mayExist = false;',
@@ -157,7 +160,7 @@ export const MUTANTS = [
   },
   {
     name: 'acts on an old verdict after a restart',
-    seed: 845,
+    rare: true,
     file: 'src/lifecycle/decide.ts',
     find: "if (world.platformWants === undefined) return { kind: 'wait', why: ASK_AGAIN };",
     replace: '',
@@ -195,19 +198,19 @@ export const MUTANTS = [
     name: 'hands over before a login works',
     seed: 3,
     file: 'src/lifecycle/decide.ts',
-    find: "if (world.can.needsLogin && !record.verified) return 'verify';",
+    find: "if (needsLogin(record, world) && !record.verified) return 'verify';",
     replace: '',
   },
   {
     name: 'does not tell a restored platform again',
-    seed: 6,
+    seed: 230,
     file: 'src/agent/work-list.ts',
     find: 'if (wasHandedOver(record, this.#askedAt)) this.#context.onListedAgain(contract);',
     replace: '',
   },
   {
     name: 'does not look for second machines',
-    seed: 386,
+    rare: true,
     file: 'src/agent/target.ts',
     find: "if (removeTwin === undefined || record.machine !== 'made' || record.instance === undefined) return [];",
     replace: 'return [];',
@@ -222,7 +225,7 @@ export const MUTANTS = [
   },
   {
     name: 'does not wait for clones that it cannot see (Proxmox)',
-    seed: 159,
+    seed: 51,
     backend: 'proxmox-9.1',
     file: 'provisioners/proxmox/recover.ts',
     find: "const running = lists.flat().filter(({ state }) => state === 'running');",
@@ -343,6 +346,7 @@ export const MUTANTS = [
   },
   {
     name: 'leaves a route to a machine that is gone (gateway)',
+    seed: 33,
     backend: 'gateway',
     file: 'src/lifecycle/route.ts',
     find: "const why = isAbsent(record) ? 'its machine is not there' : taken(other);",
