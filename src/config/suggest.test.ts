@@ -9,6 +9,8 @@ test.each([
   ['intervalSeconds', 'interval_seconds'],
   ['interval-seconds', 'interval_seconds'],
   ['INTERVAL_SECONDS', 'interval_seconds'],
+  ['interval', 'interval_seconds'],
+  ['intervall', 'interval_seconds'],
   ['statedir', 'state_dir'],
   ['tpye', 'type'],
   ['nmae', 'name'],
@@ -16,7 +18,7 @@ test.each([
   expect(closest(word, keys)).toBe(meant);
 });
 
-test.each(['', 'x', 'password', 'seconds', 'interval', 'x'.repeat(65)])('%j is nothing of ours', (word) => {
+test.each(['', 'x', 'password', 'seconds', 'x'.repeat(65)])('%j is nothing of ours', (word) => {
   expect(closest(word, keys)).toBeUndefined();
 });
 

@@ -5,10 +5,16 @@ export function closest(word: string, candidates: Iterable<string>): string | un
   let bestDistance = limit + 1;
   if (word.length > 64) return undefined;
   for (const candidate of candidates) {
-    const distance = editDistance(normal(word), normal(candidate));
+    const distance = Math.min(...spellings(candidate).map((spelling) => editDistance(normal(word), spelling)));
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;
+}
+
+/** A key as it is, and without its unit: `interval` is meant for `interval_seconds`. */
+function spellings(candidate: string): string[] {
+  const whole = normal(candidate);
+  return [whole, whole.replace(/_(seconds|minutes|hours|days|ms|mb|gb)$/, '')];
 }
 
 /** `pollInterval`, `poll-interval` and `poll_interval` are the same slip. */

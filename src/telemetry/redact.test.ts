@@ -54,6 +54,12 @@ describe('a text goes by its look', () => {
     expect(redactText(text)).toBe(text);
   });
 
+  test('a sentence about a field is no field', () => {
+    const text = 'api.agent_secret_key: is missing; expected a text';
+    expect(redactText(text)).toBe(text);
+    expect(redactText('secret_key: isabella missing')).not.toContain('isabella');
+  });
+
   test('a flood is cut', () => {
     expect(redactText('x'.repeat(100_000)).length).toBeLessThan(9000);
   });

@@ -54,11 +54,12 @@ const LOOKS_SECRET: readonly (readonly [RegExp, string])[] = [
   [/(\b[a-z][a-z0-9+.-]{1,20}:\/\/[^\s/:@]{1,200}):[^\s/@]{1,500}@/gi, `$1:${HIDDEN}@`],
   // One-time setup tokens of the platform.
   [/\bapt_[a-z]{1,10}_[0-9a-f]{8,}/gi, HIDDEN],
-  // name = "quoted", inside JSON, TOML or a script's output; then the same escaped once more; then a bare word.
+  // name = "quoted", inside JSON, TOML or a script's output; then the same escaped once more; then a bare word, which is not the
+  // verb of a sentence about the field (`agent_secret_key: is missing`).
   [new RegExp(`(${NAME}["']?\\s*[:=]\\s*)"(?:[^"\\\\]|\\\\.)*(?:"|$)`, 'gi'), `$1"${HIDDEN}"`],
   [new RegExp(`(${NAME}["']?\\s*[:=]\\s*)'[^']*(?:'|$)`, 'gi'), `$1'${HIDDEN}'`],
   [new RegExp(`(${NAME}\\\\+"\\s*:\\s*)\\\\+"(?:(?!\\\\+").)*`, 'gis'), `$1${HIDDEN}`],
-  [new RegExp(`(${NAME}["']?\\s*[:=]\\s*)(?!["'\\\\])[^\\s,;&"'}\\])]+`, 'gi'), `$1${HIDDEN}`],
+  [new RegExp(`(${NAME}["']?\\s*[:=]\\s*)(?!["'\\\\]|is\\s)[^\\s,;&"'}\\])]+`, 'gi'), `$1${HIDDEN}`],
 ];
 
 interface Walk {
