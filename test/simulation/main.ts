@@ -139,7 +139,7 @@ async function hunt(name: string): Promise<void> {
     known: values.known === undefined ? [] : [number(values.known, 'known')],
     from: number(values.from ?? '1', 'from'),
     seeds: number(values.seeds ?? '600', 'seeds'),
-    workers: cpus().length,
+    workers: number(values.workers ?? String(cpus().length), 'workers'),
     first: true,
     backend,
     onProgress: () => {},

@@ -1,6 +1,7 @@
 // npm run sim: bundles the simulation and runs it; `--mutants` switches on one deliberate fault after the other. See test/simulation/main.ts.
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -20,28 +21,35 @@ async function mutants(names) {
     names.length === 0 ? rare !== true : names.some((part) => name.includes(part)),
   );
   let survivors = 0;
-  for (const [index, mutant] of chosen.entries()) {
-    await bundle({ [`mutant-${index}`]: 'test/simulation/teller.ts' }, [mutation(mutant)]);
-    const teller = resolve(out, `mutant-${index}.mjs`);
-    const known = mutant.seed === undefined ? [] : ['--known', String(mutant.seed)];
-    const code = await run([
-      '--hunt',
-      mutant.name,
-      '--teller',
-      teller,
-      // Stories and not seconds: how busy the machine is says nothing about the agent.
-      '--seeds',
-      '600',
-      '--from',
-      '1',
-      '--backend',
-      mutant.backend ?? 'sandbox',
-      ...known,
-    ]);
-    if (code !== 0) survivors++;
-  }
+  const waiting = chosen.entries();
+  const hunter = async () => {
+    for (const [index, mutant] of waiting) if (!(await hunt(mutant, index))) survivors++;
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, hunter));
   process.stdout.write(`${chosen.length - survivors} mutants found, ${survivors} survived\n`);
   process.exitCode = survivors === 0 ? 0 : 1;
+}
+
+/** True when the stories notice the mutant. One process for each: a hunt is mostly short, and there are many. */
+async function hunt(mutant, index) {
+  await bundle({ [`mutant-${index}`]: 'test/simulation/teller.ts' }, [mutation(mutant)]);
+  const code = await run([
+    '--hunt',
+    mutant.name,
+    '--teller',
+    resolve(out, `mutant-${index}.mjs`),
+    '--workers',
+    '1',
+    // Stories and not seconds: how busy the machine is says nothing about the agent.
+    '--seeds',
+    '600',
+    '--from',
+    '1',
+    '--backend',
+    mutant.backend ?? 'sandbox',
+    ...(mutant.seed === undefined ? [] : ['--known', String(mutant.seed)]),
+  ]);
+  return code === 0;
 }
 
 function bundle(entryPoints, plugins) {
