@@ -68,7 +68,6 @@ export class Agent {
   readonly routes: RouteLane | undefined;
   readonly traffic: TrafficBook;
   #phase: AgentPhase = 'starting';
-  #draining = false;
   readonly startedAt: number;
 
   constructor(deps: AgentDeps) {
@@ -84,7 +83,7 @@ export class Agent {
       // With a wrong clock the deadline would be wrong too.
       admitting: () =>
         this.#phase === 'running' &&
-        !this.#draining &&
+        !deps.drain.on &&
         deps.ledger.writeProblem === undefined &&
         this.#clockWatch.trusted,
       open: () => this.#openRecords(),
@@ -108,7 +107,7 @@ export class Agent {
   }
 
   get phase(): AgentPhase {
-    if (this.#phase !== 'running' || !this.#draining) return this.#phase;
+    if (this.#phase !== 'running' || !this.deps.drain.on) return this.#phase;
     return [...this.#workers.values()].some((worker) => worker.delivering) ? 'draining' : 'drained';
   }
 
@@ -143,20 +142,26 @@ export class Agent {
     this.#loops.health.start();
     this.#loops.healthReports.start();
     this.#loops.access.start();
+    if (this.deps.drain.on)
+      this.deps.log.warn({}, 'still draining, as it was told: new contracts wait for dc-agent resume');
     this.deps.log.info(
       { contracts: this.#workers.size, targets: this.targets.map((target) => target.name) },
       'agent is running',
     );
   }
 
-  /** No new contracts from now on; those that are begun are finished, and machines stay. */
-  drain(): void {
-    this.#draining = true;
+  /**
+   * No new contracts from now on, also after restarts; those that are begun are finished, and machines stay.
+   * Rejects when it could not be written down: then it lasts until the next start.
+   */
+  async drain(): Promise<void> {
     this.deps.log.info({}, 'draining: no new contracts are taken');
+    await this.deps.drain.drain();
   }
 
-  resume(): void {
-    this.#draining = false;
+  /** Rejects, and the agent stays drained, when the state directory refuses it. */
+  async resume(): Promise<void> {
+    await this.deps.drain.resume();
     this.#loops.work.wake();
   }
 
@@ -370,7 +375,7 @@ export class Agent {
   }
 
   async #pollWork(signal: AbortSignal): Promise<void> {
-    if (this.#draining) return;
+    if (this.deps.drain.on) return;
     await this.#work.poll(signal);
   }
 

@@ -12,6 +12,7 @@ import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
 import type { Secret } from '../ports/secret.ts';
 import type { Provisioner } from '../provisioner/contract.ts';
+import type { DrainSwitch } from './drain-switch.ts';
 import type { RecipeDefaults } from './recipe-order.ts';
 import type { TrafficStore } from './traffic-file.ts';
 
@@ -74,6 +75,8 @@ export interface AgentDeps {
   readonly gateway?: GatewayDeps;
   /** Where traffic totals outlast the process; absent: nowhere. */
   readonly trafficStore?: TrafficStore;
+  /** Whether the operator lets new contracts in. */
+  readonly drain: DrainSwitch;
   /** How far our clock is off the platform's, in ms; undefined when unknown. */
   readonly clockSkewMs?: () => number | undefined;
 }

@@ -1,4 +1,4 @@
-import { Agent, type AgentDeps, statusDocument, type TargetDeps } from '../agent/index.ts';
+import { Agent, type AgentDeps, DrainSwitch, statusDocument, type TargetDeps } from '../agent/index.ts';
 import type { Config } from '../config/types.ts';
 import { systemGuest } from '../guest/index.ts';
 import { knock, UptimeLog, uptimeDirectory } from '../health/index.ts';
@@ -99,6 +99,7 @@ export async function runAgent(config: Config, options: RunOptions): Promise<Exi
       targets,
       ...(await gatewayDeps(config)),
       trafficStore: trafficStore(config.agent.stateDir),
+      drain: await DrainSwitch.open(systemDisk, config.agent.stateDir),
       clockSkewMs: () => platform.skew()?.skewMs,
     });
     const localApi = await openLocalApi(agent, ledger, config);
@@ -152,16 +153,36 @@ async function openLocalApi(agent: Agent, ledger: Ledger, config: Config): Promi
     actions: {
       approve: async (contracts) => approve(agent, contracts),
       resetPassword: async (contract, sealFor) => resetPassword(agent, contract, sealFor),
-      drain: async () => {
-        agent.drain();
-        return { ok: true, text: 'No new contracts are taken; what is begun is finished, and machines stay.' };
-      },
-      resume: async () => {
-        agent.resume();
-        return { ok: true, text: 'New contracts are taken again.' };
-      },
+      drain: () => drain(agent),
+      resume: () => resume(agent),
     },
   });
+}
+
+async function drain(agent: Agent): Promise<ActionAnswer> {
+  const taken = 'No new contracts are taken; what is begun is finished, and machines stay.';
+  try {
+    await agent.drain();
+    return { ok: true, text: taken };
+  } catch (error) {
+    return {
+      ok: true,
+      text: `${taken} This lasts until the next start only, for it could not be written down: ${textOf(error)}`,
+    };
+  }
+}
+
+async function resume(agent: Agent): Promise<ActionAnswer> {
+  try {
+    await agent.resume();
+    return { ok: true, text: 'New contracts are taken again.' };
+  } catch (error) {
+    return { ok: false, text: `Still drained, for the state directory refuses the change: ${textOf(error)}` };
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function approve(agent: Agent, contracts: readonly string[]): ActionAnswer {

@@ -1,7 +1,7 @@
 import { openSandbox } from '../../provisioners/sandbox/provisioner.ts';
 import { sandboxSettings } from '../../provisioners/sandbox/schema.ts';
 import type { SandboxTransport } from '../../provisioners/sandbox/transport.ts';
-import { Agent, type AgentSettings } from '../../src/agent/index.ts';
+import { Agent, type AgentSettings, DrainSwitch } from '../../src/agent/index.ts';
 import type { Guest } from '../../src/guest/index.ts';
 import { UptimeLog } from '../../src/health/index.ts';
 import { createAttestor } from '../../src/identity/attest.ts';
@@ -96,6 +96,7 @@ export async function startAgent(parts: AgentParts): Promise<RunningAgent> {
     }),
     sealCredential: () => undefined,
     vault: { seal: (text) => text, open: (text) => text, derive: () => new Uint8Array(32) },
+    drain: await DrainSwitch.open(parts.disk, parts.directory),
     targets: [{ name: 'sandbox' as TargetName, type: 'sandbox', provisioner }],
   });
   agent.start();

@@ -6,7 +6,7 @@ import { inProcessHetzner } from '../../simulators/hetzner/in-process.ts';
 import { chooseOptions, SIMULATOR_TOKEN, type Timings } from '../../simulators/hetzner/options.ts';
 import type { PlatformCore } from '../../simulators/platform/core.ts';
 import { inProcessTransport } from '../../simulators/platform/in-process.ts';
-import { Agent } from '../../src/agent/index.ts';
+import { Agent, DrainSwitch } from '../../src/agent/index.ts';
 import { openLedger } from '../../src/ledger/index.ts';
 import { defaultPolicy } from '../../src/lifecycle/index.ts';
 import { createUnlimitedBudget } from '../../src/platform/budget.ts';
@@ -107,6 +107,7 @@ export async function openHetznerWorld({ time, lanes, reserve = 300 }: HetznerWo
     },
     knock: async () => ({ state: 'answers', latencyMs: 0 }),
     uptime: { record: async () => {}, forget: async () => {}, problem: undefined },
+    drain: await DrainSwitch.open(memoryDisk(), '/bench'),
     sealCredential: () => undefined,
     vault: { seal: (text) => text, open: (text) => text, derive: () => new Uint8Array(32) },
     targets: [

@@ -7,7 +7,7 @@ import type { Timings } from '../../simulators/proxmox/call.ts';
 import type { ProxmoxCore } from '../../simulators/proxmox/core.ts';
 import { inProcessProxmox } from '../../simulators/proxmox/in-process.ts';
 import { playground } from '../../simulators/proxmox/playground.ts';
-import { Agent } from '../../src/agent/index.ts';
+import { Agent, DrainSwitch } from '../../src/agent/index.ts';
 import { openLedger } from '../../src/ledger/index.ts';
 import { defaultPolicy } from '../../src/lifecycle/index.ts';
 import { createUnlimitedBudget } from '../../src/platform/budget.ts';
@@ -123,6 +123,7 @@ export async function openProxmoxWorld({ time, lanes, address }: ProxmoxWorldOpt
     guest: READY,
     knock: async () => ({ state: 'answers', latencyMs: 0 }),
     uptime: { record: async () => {}, forget: async () => {}, problem: undefined },
+    drain: await DrainSwitch.open(memoryDisk(), '/bench'),
     sealCredential: () => undefined,
     vault: { seal: (text) => text, open: (text) => text, derive: () => new Uint8Array(32) },
     targets: [

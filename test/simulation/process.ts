@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { cheapSignature } from '../../simulators/platform/verify.ts';
-import { Agent, type AgentDeps, type AgentSettings, type TargetDeps } from '../../src/agent/index.ts';
+import { Agent, type AgentDeps, type AgentSettings, DrainSwitch, type TargetDeps } from '../../src/agent/index.ts';
 import type { Guest, SshProbe, SshTarget } from '../../src/guest/index.ts';
 import { type Answer, UptimeLog } from '../../src/health/index.ts';
 import { trySealCredentials } from '../../src/identity/credentials.ts';
@@ -77,7 +77,9 @@ export class AgentProcess {
     const { agentKey, providerPubkey, settings, random, log, snapshotAfter } = this.#options;
     const clock = this.#clock();
     const agentId = agentKey as AgentId;
+    let drain: DrainSwitch;
     try {
+      drain = await DrainSwitch.open(this.#disk(), '/state');
       this.ledger = await openLedger({
         disk: this.#disk(),
         directory: '/state/ledger',
@@ -136,6 +138,7 @@ export class AgentProcess {
       },
       targets: [{ name: backend.type as TargetName, type: backend.type, provisioner }, ...(this.#options.beside ?? [])],
       ...(gateway === undefined ? {} : { gateway: gateway(gate, clock), trafficStore: this.#trafficStore() }),
+      drain,
       clockSkewMs: () => platform.skew()?.skewMs,
     });
     this.agent.start();

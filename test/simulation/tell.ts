@@ -132,13 +132,12 @@ class Performance {
     if (world.lies !== undefined) this.#rules.troubleBeats();
     world.clearFaults();
     this.#rules.troubleBeats();
-    for (const host of world.hosts) host.process?.agent?.resume();
+    for (const host of world.hosts) resume(host);
     const end = world.time.monotonic() + SETTLE_MS;
     while (world.time.monotonic() < end && this.#rules.violations.length === 0) {
       await world.time.advance(CHECK_EVERY_MS);
       for (const host of world.hosts)
-        if (host.process?.agent?.phase === 'draining' || host.process?.agent?.phase === 'drained')
-          host.process.agent.resume();
+        if (host.process?.agent?.phase === 'draining' || host.process?.agent?.phase === 'drained') resume(host);
       this.#rules.check();
       if (this.#rules.unsettled().length > 0) continue;
       await world.time.advance(3 * this.#story.reconcileIntervalMs);
@@ -221,12 +220,7 @@ class Performance {
       case 'stop':
         return this.#stop(action);
       case 'drain':
-        return this.#during(
-          action.host,
-          action.forMs,
-          (host) => host.process?.agent?.drain(),
-          (host) => host.process?.agent?.resume(),
-        );
+        return this.#during(action.host, action.forMs, drain, resume);
       case 'clock-jump':
         this.#rules.troubleBeats();
         this.#rules.excuses.clockJumped = true;
@@ -413,6 +407,15 @@ class Performance {
     this.#world.intervening = false;
     this.#strangers.set(id, 'running');
   }
+}
+
+/** A state directory that refuses is one of the troubles: the agent drains all the same, and stays drained when told to resume. */
+function drain(host: Host): void {
+  host.process?.agent?.drain().catch(() => {});
+}
+
+function resume(host: Host): void {
+  host.process?.agent?.resume().catch(() => {});
 }
 
 function text(fields: object): string {

@@ -6,7 +6,7 @@ export const drainCommand: Command = {
   summary: 'take no new contracts, finish what is under way',
   description:
     'For maintenance: the agent takes nothing new, finishes what it began, and keeps looking after its machines, which all ' +
-    'stay. It lasts until `dc-agent resume`, or until the agent is started again.',
+    'stay. It lasts until `dc-agent resume`, also when the agent or the host is started again.',
   options: [{ flags: '--wait', description: 'return only when nothing is under way any more' }],
   examples: [{ line: 'dc-agent drain --wait', explains: 'Return when the host is quiet.' }],
   exits: [EXIT.failed, EXIT.notRunning, EXIT.config],
