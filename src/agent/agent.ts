@@ -103,6 +103,7 @@ export class Agent {
           await this.traffic.lookAtGateway(signal);
           await this.traffic.save();
         },
+        paced: (route) => this.traffic.paced(route),
       });
   }
 

@@ -50,6 +50,8 @@ export interface GatewayDeps {
   readonly dns: 'platform' | 'wildcard' | 'none';
   /** What each machine may move in a calendar month, both directions together. */
   readonly monthlyAllowanceBytes?: number;
+  /** What becomes of a machine that has moved more. */
+  readonly allowanceAction: 'notify' | 'throttle';
   /** Whether machines of a target may need a route. */
   readonly serves: (target: TargetName) => boolean;
 }

@@ -1,4 +1,4 @@
-import { type Applied, GatewayError } from '../gateway/port.ts';
+import { type Applied, GatewayError, type Route } from '../gateway/port.ts';
 import { type ContractRecord, openRoutes, routeOf } from '../lifecycle/index.ts';
 import type { ContractId } from '../ports/ids.ts';
 import { withDeadline } from './deadline.ts';
@@ -21,6 +21,8 @@ export interface RouteLaneOptions {
   readonly isAbsent: (record: ContractRecord) => boolean;
   /** Called before the routes are changed: counters may go with them. */
   readonly beforeApply?: (signal: AbortSignal) => Promise<void>;
+  /** How fast a route is to be now. */
+  readonly paced?: (route: Route) => Route;
 }
 
 interface Waiter {
@@ -117,12 +119,12 @@ export class RouteLane {
   }
 
   async #make(signal: AbortSignal): Promise<RoutesAsMade> {
-    const { beforeApply, deps, gateway, isAbsent } = this.#options;
+    const { beforeApply, deps, gateway, isAbsent, paced = (route) => route } = this.#options;
     await beforeApply?.(signal);
     // What is quarantined, or on a target that is not configured any more, keeps its machine, and so its route.
     const { routes, withheld } = openRoutes(deps.ledger.records.values(), isAbsent);
     const applied = await withDeadline(deps.clock, APPLY_DEADLINE_MS, signal, (inner) =>
-      gateway.port.apply(routes, inner),
+      gateway.port.apply(routes.map(paced), inner),
     );
     const closed = new Map([...withheld, ...applied.refused]);
     for (const repair of applied.repaired) deps.log.warn({ repair }, 'a route was not as it should be: repaired');

@@ -59,7 +59,10 @@ export function routeFindings({ deps, routes, traffic }: Agent): Finding[] {
     found.push({
       level: 'warn',
       code: 'traffic.allowance',
-      title: `The machine of contract ${contract} is over its monthly allowance`,
+      title:
+        deps.gateway?.allowanceAction === 'throttle'
+          ? `The machine of contract ${contract} is over its monthly allowance, and slowed down until the month is over`
+          : `The machine of contract ${contract} is over its monthly allowance`,
       remedy: `dc-agent traffic ${contract.slice(0, 12)} shows how much it moves.`,
     });
   }

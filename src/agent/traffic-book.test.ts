@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SeededRandom } from '../../test/simulation/seeded-random.ts';
 import { VirtualTime } from '../../test/simulation/virtual-time.ts';
-import type { Gateway, RouteTraffic } from '../gateway/port.ts';
+import type { Gateway, Route, RouteTraffic } from '../gateway/port.ts';
 import { CONTRACT, NOW, told, upTo } from '../lifecycle/fixtures.ts';
 import type { ContractRecord } from '../lifecycle/index.ts';
 import type { ContractId } from '../ports/ids.ts';
@@ -75,6 +75,9 @@ describe('the traffic of machines', () => {
     await first.save();
     const second = book();
     expect(second.stats()).toEqual([]);
+    // As the daemon does before its first heartbeat.
+    await second.open();
+    expect(second.stats()).toMatchObject([{ bytesIn: 100, bytesOut: 10 }]);
     counted(30, 3);
     await second.lookAtGateway(SIGNAL);
     expect(second.stats()).toMatchObject([{ bytesIn: 100 }]);
@@ -156,5 +159,33 @@ describe('the traffic of machines', () => {
     expect([one.over, warnings]).toEqual([[CONTRACT], ['a machine is over its monthly allowance']]);
     await time.advance(31 * 86_400_000);
     expect(one.over).toEqual([]);
+  });
+
+  it('beyond the allowance slows the machine down where that is wanted, after a restart too, until the month is over', async () => {
+    const limited = { monthlyAllowanceBytes: 1_000, allowanceAction: 'throttle' } as const;
+    const route: Route = {
+      contract: CONTRACT,
+      slug: 'abc123',
+      firstPort: 20_000,
+      portCount: 10,
+      machine: { ipv4: '10.77.0.2', sshPort: 22 },
+    };
+    const one = book(limited);
+    counted(900, 100);
+    await one.lookAtGateway(SIGNAL);
+    expect(one.paced(route)).toBe(route);
+    counted(900, 101);
+    await one.lookAtGateway(SIGNAL);
+    await one.save();
+    expect(one.paced(route)).toEqual({ ...route, pace: 'slow' });
+    const other = { ...route, contract: 'f'.repeat(64) as ContractId };
+    expect(one.paced(other)).toBe(other);
+    expect(book({ ...limited, allowanceAction: 'notify' }).paced(route)).toBe(route);
+
+    const later = book(limited);
+    await later.open();
+    expect(later.paced(route)).toEqual({ ...route, pace: 'slow' });
+    await time.advance(31 * 86_400_000);
+    expect(later.paced(route)).toBe(route);
   });
 });

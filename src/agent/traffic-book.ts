@@ -1,3 +1,4 @@
+import type { Route } from '../gateway/port.ts';
 import type { Heartbeat } from '../platform/api.ts';
 import type { ContractId } from '../ports/ids.ts';
 import { withDeadline } from './deadline.ts';
@@ -46,14 +47,15 @@ export class TrafficBook {
     return this.#totals.get(contract);
   }
 
-  /** Contracts that are over their monthly allowance. */
+  /** Contracts that are over their monthly allowance; with the month it ends. */
   get over(): readonly string[] {
-    const allowance = this.#deps.gateway?.monthlyAllowanceBytes;
-    if (allowance === undefined) return [];
-    const month = new Date(this.#deps.clock.now()).toISOString().slice(0, 7);
-    return [...this.#totals].flatMap(([contract, { month: used }]) =>
-      used.name === month && used.in + used.out > allowance && this.#isOpen(contract) ? [contract] : [],
-    );
+    return [...this.#totals.keys()].filter((contract) => this.#isOver(contract) && this.#isOpen(contract));
+  }
+
+  /** The route as it is to be now: slow while its machine's allowance is used up, where that is what follows. */
+  paced(route: Route): Route {
+    const slow = this.#deps.gateway?.allowanceAction === 'throttle' && this.#isOver(route.contract);
+    return slow ? { ...route, pace: 'slow' } : route;
   }
 
   /** What the platform is told: sums over the contract's life. It wants a slug, so only machines behind this host count. */
@@ -88,7 +90,7 @@ export class TrafficBook {
   /** Makes what is known outlast this process; does nothing when nothing is new. */
   async save(): Promise<void> {
     const { trafficStore, log } = this.#deps;
-    await this.#open();
+    await this.open();
     if (!this.#changed) return;
     this.#changed = false;
     this.#forget();
@@ -111,7 +113,7 @@ export class TrafficBook {
     ) => Promise<readonly { readonly contract: ContractId; readonly bytesIn: number; readonly bytesOut: number }[]>,
   ): Promise<void> {
     const { clock, log } = this.#deps;
-    await this.#open();
+    await this.open();
     try {
       const samples = await withDeadline(clock, READ_DEADLINE_MS, signal, read);
       const now = clock.now();
@@ -140,6 +142,14 @@ export class TrafficBook {
     );
   }
 
+  #isOver(contract: string): boolean {
+    const { clock, gateway } = this.#deps;
+    const used = this.#totals.get(contract)?.month;
+    if (used === undefined || gateway?.monthlyAllowanceBytes === undefined) return false;
+    const month = new Date(clock.now()).toISOString().slice(0, 7);
+    return used.name === month && used.in + used.out > gateway.monthlyAllowanceBytes;
+  }
+
   #isOpen(contract: string): boolean {
     return this.#deps.ledger.records.get(contract as ContractId)?.closedAt === undefined;
   }
@@ -149,8 +159,8 @@ export class TrafficBook {
       if (!this.#deps.ledger.records.has(contract as ContractId)) this.#totals.delete(contract);
   }
 
-  /** Read once, before anything is added. */
-  #open(): Promise<void> {
+  /** Reads what earlier processes have added up: once, before anything is added or told. */
+  open(): Promise<void> {
     this.#opened ??= this.#read();
     return this.#opened;
   }

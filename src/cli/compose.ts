@@ -102,6 +102,8 @@ export async function runAgent(config: Config, options: RunOptions): Promise<Exi
       drain: await DrainSwitch.open(systemDisk, config.agent.stateDir),
       clockSkewMs: () => platform.skew()?.skewMs,
     });
+    // Before anything runs: the first heartbeat tells what earlier processes have counted.
+    await agent.traffic.open();
     const localApi = await openLocalApi(agent, ledger, config);
     undo.push(() => localApi.close());
     await serve(agent, { log, signal, env });

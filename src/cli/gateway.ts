@@ -7,7 +7,7 @@ import { systemDisk } from '../ports/system-disk.ts';
 /** The gateway as configured, for the daemon; nothing where there is no `[gateway]`. Talks to nobody yet. */
 export async function gatewayDeps({ gateway }: Config): Promise<Pick<AgentDeps, 'gateway'>> {
   if (gateway === undefined) return {};
-  const { dcId, dns, monthlyAllowanceBytes, policy, targets } = gateway;
+  const { dcId, dns, monthlyAllowanceBytes, policy, targets, throttleMbit } = gateway;
   const port = await openGateway(gateway);
   const zone = zoneOf(gateway);
   return {
@@ -20,6 +20,7 @@ export async function gatewayDeps({ gateway }: Config): Promise<Pick<AgentDeps, 
       range: { first: gateway.portRangeStart, last: gateway.portRangeEnd, perMachine: gateway.portsPerVm },
       network: gateway.tenantNetwork,
       ...(monthlyAllowanceBytes === undefined ? {} : { monthlyAllowanceBytes }),
+      allowanceAction: throttleMbit === undefined ? 'notify' : 'throttle',
       serves: (target) => targets?.includes(target) ?? true,
     },
   };

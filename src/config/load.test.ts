@@ -209,9 +209,9 @@ test.each<[what: string, text: string, complaint: string]>([
     'a.toml:12:21: gateway.targets[1]: is no target; expected one of local',
   ],
   [
-    'an allowance that would slow a machine down',
+    'an action without the allowance',
     `${MINIMAL}[gateway]\ndc_id = "dc-sl"\npublic_ip = "203.0.113.10"\nallowance_action = "throttle"`,
-    'a.toml:12:1: gateway.allowance_action: throttle is not possible yet: the gateway cannot slow down one machine',
+    'a.toml:12:1: gateway.allowance_action: throttle needs monthly_allowance_gb: without it nothing is ever used up',
   ],
   ['no backend', API, 'a.toml:1:1: targets: is missing; expected at least one [[targets]] with name and type'],
   [

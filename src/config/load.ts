@@ -245,6 +245,7 @@ function gatewayConfig(gateway: z.output<typeof gatewayTable>): GatewayConfig {
     ...(gateway.monthly_allowance_gb === undefined
       ? {}
       : { monthlyAllowanceBytes: gateway.monthly_allowance_gb * 1e9 }),
+    ...(gateway.allowance_action === 'throttle' ? { throttleMbit: gateway.throttle_mbit } : {}),
     caddySitesDir: gateway.caddy_sites_dir,
     portAllocationsPath: gateway.port_allocations_path,
     localIp: gateway.local_ip ?? gateway.public_ip,

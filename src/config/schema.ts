@@ -199,11 +199,18 @@ export const gatewayTable = z
       }),
     allowance_action: z
       .enum(['notify', 'throttle'])
-      .refine((action) => action === 'notify', {
-        error: 'throttle is not possible yet: the gateway cannot slow down one machine',
-      })
       .default('notify')
-      .describe('What happens then: `notify` says so in the log and in `status`.'),
+      .describe(
+        'What happens then: `notify` says so in the log and in `status`; `throttle` also slows the machine down to `throttle_mbit` until the month is over.',
+      ),
+    throttle_mbit: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(10)
+      .describe(
+        'How many megabits a second, in each direction, a machine gets while `allowance_action = "throttle"` slows it down.',
+      ),
     caddy_sites_dir: absolutePath('Where the web server looks for one file per machine.').default('/etc/caddy/sites'),
     port_allocations_path: absolutePath('Where it is recorded which machine has which ports.').default(
       '/var/lib/dc-agent/port-allocations.json',
@@ -313,6 +320,10 @@ export const gatewayTable = z
   .refine((gateway) => !inNetwork(gateway.tenant_network, gateway.local_ip ?? gateway.public_ip), {
     path: ['tenant_network'],
     error: 'contains the address under which this host is reached; machines need a network of their own',
+  })
+  .refine((gateway) => gateway.allowance_action === 'notify' || gateway.monthly_allowance_gb !== undefined, {
+    path: ['allowance_action'],
+    error: 'throttle needs monthly_allowance_gb: without it nothing is ever used up',
   })
   .describe(
     'Ports and names through which tenants reach machines behind this host’s address. Leave the table out to do without.',

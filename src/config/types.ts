@@ -85,6 +85,8 @@ export interface GatewayConfig {
   readonly targets?: readonly string[];
   /** Both directions together. */
   readonly monthlyAllowanceBytes?: number;
+  /** How fast a machine is that has used it up; absent where it is not slowed down. */
+  readonly throttleMbit?: number;
   readonly caddySitesDir: string;
   readonly portAllocationsPath: string;
   /** Where traffic for `publicIp` arrives on this host; mostly the same address. */

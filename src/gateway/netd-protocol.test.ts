@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { request, wireRoute } from './netd-protocol.ts';
-import { exchange, wantedOf } from './nft-change.ts';
+import { exchange } from './nft-change.ts';
 import { routeOf, SETTINGS } from './nft-fixtures.ts';
+import { elementsOf } from './nft-sets.ts';
 import { skeletonFor } from './nft-skeleton.ts';
 import { planRoutes } from './plan.ts';
 
@@ -26,6 +27,7 @@ test.each([
   ['half a port', { firstPort: 20_000.5 }],
   ['no port', { portCount: 0 }],
   ['a port in words', { sshPort: '22' }],
+  ['a pace in words of its own', { pace: '1 kbit' }],
   ['something more', { rule: 'accept' }],
 ])('%s is no request', (_, change) => {
   expect(request.safeParse({ op: 'apply', routes: [{ ...wire, ...change }] }).success).toBe(false);
@@ -56,7 +58,7 @@ test('whatever texts stand in a route, nothing but addresses and numbers ever re
       const [sound] = parsed.data.routes;
       if (sound === undefined) return;
       const { machines } = planRoutes(SETTINGS, [routeOf(1, sound, { ipv4: sound.ipv4, sshPort: sound.sshPort })]);
-      const commands = exchange(skeleton, wantedOf([], []), wantedOf(machines.values(), ['203.0.113.1']));
+      const commands = exchange(skeleton, new Map(), elementsOf(machines.values(), ['203.0.113.1']));
       for (const value of strings(commands)) expect(value).toMatch(/^[a-z0-9_.:]+$/);
     }),
   );

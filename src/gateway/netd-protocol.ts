@@ -29,6 +29,7 @@ const route = z.strictObject({
   ipv6: ipv6.optional(),
   mac: mac.transform((text) => text.toLowerCase()).optional(),
   sshPort: portNumber,
+  pace: z.literal('slow').exactOptional(),
 });
 
 export type WireRoute = z.output<typeof route>;
@@ -125,7 +126,7 @@ export type Reply = z.output<typeof reply>;
 export const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
 /** A route as the helper is told of it. An IPv6 address that is none, which a guest may have claimed, is left out. */
-export function wireRoute({ contract, firstPort, portCount, machine }: Route): z.input<typeof route> {
+export function wireRoute({ contract, firstPort, portCount, machine, pace }: Route): z.input<typeof route> {
   const { ipv4, mac, sshPort } = machine;
   const v6 = ipv6.safeParse(machine.ipv6);
   return {
@@ -136,5 +137,6 @@ export function wireRoute({ contract, firstPort, portCount, machine }: Route): z
     sshPort,
     ...(v6.success ? { ipv6: v6.data } : {}),
     ...(mac === undefined ? {} : { mac }),
+    ...(pace === undefined ? {} : { pace }),
   };
 }

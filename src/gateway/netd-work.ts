@@ -4,7 +4,6 @@ import type { Log } from '../ports/log.ts';
 import type { Answer, Op, Request } from './netd-protocol.ts';
 import { readChains } from './nft-read.ts';
 import type { Nft } from './nft-run.ts';
-import { counterName } from './nft-sets.ts';
 import { createNftTable, type NftTable } from './nft-table.ts';
 import { planRoutes } from './plan.ts';
 import { type NetworkSettings, settingsText } from './plan-settings.ts';
@@ -55,7 +54,7 @@ async function work(request: Request, table: NftTable, deps: NetdDeps, signal: A
       return { repaired: [...repaired], refused: [...refused].map(([contract, why]) => ({ contract, why })) };
     }
     case 'traffic':
-      return { traffic: trafficOf(await table.counters(signal)) };
+      return { traffic: trafficOf(await table.bytes(signal)) };
     case 'answered':
       return { answered: await table.answered(request.localPort, request.port, request.ipv4, signal) };
     case 'survey':
@@ -65,18 +64,16 @@ async function work(request: Request, table: NftTable, deps: NetdDeps, signal: A
 
 type WireRoute = Extract<Request, { op: 'apply' }>['routes'][number];
 
-function asRoute({ contract, firstPort, portCount, ipv4, ipv6, mac, sshPort }: WireRoute) {
+function asRoute({ contract, firstPort, portCount, ipv4, ipv6, mac, sshPort, pace }: WireRoute) {
   const machine = { ipv4, sshPort, ...(ipv6 === undefined ? {} : { ipv6 }), ...(mac === undefined ? {} : { mac }) };
-  return { contract, slug: '', firstPort, portCount, machine };
+  return { contract, slug: '', firstPort, portCount, machine, ...(pace === undefined ? {} : { pace }) };
 }
 
-/** Counters carry their contract in their name, so that they can be read with nothing else known. */
-function trafficOf(counters: ReadonlyMap<string, { readonly bytes: number }>): Answer<'traffic'>['traffic'] {
-  const bytes = (name: string): number => counters.get(name)?.bytes ?? 0;
-  return [...counters.keys()].flatMap((name) => {
-    const contract = name.startsWith('in_') ? parseContractId(name.slice(3)) : undefined;
-    if (contract === undefined) return [];
-    return [{ contract, bytesIn: bytes(name), bytesOut: bytes(counterName('out', contract)) }];
+/** Counters say themselves whose they are, so that they can be read with nothing else known. */
+function trafficOf(bytes: Awaited<ReturnType<NftTable['bytes']>>): Answer<'traffic'>['traffic'] {
+  return [...bytes].flatMap(([name, sum]) => {
+    const contract = parseContractId(name);
+    return contract === undefined ? [] : [{ contract, bytesIn: sum.in, bytesOut: sum.out }];
   });
 }
 

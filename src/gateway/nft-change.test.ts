@@ -1,22 +1,21 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { exchange, repair, type Wanted, wantedOf } from './nft-change.ts';
+import { exchange, repair } from './nft-change.ts';
 import { routeOf, SETTINGS } from './nft-fixtures.ts';
 import type { NftCommand } from './nft-json.ts';
 import type { Seen } from './nft-read.ts';
-import { readElement, SET_NAMES, type SetName } from './nft-sets.ts';
+import { COUNTED, counterKey, type Elements, elementsOf, readElement, SET_NAMES, type SetName } from './nft-sets.ts';
 import { skeletonFor } from './nft-skeleton.ts';
 import { planRoutes } from './plan.ts';
 import type { Route } from './port.ts';
 
 const skeleton = skeletonFor(SETTINGS, { bridge: 'names' });
-const wanted = (routes: readonly Route[]): Wanted =>
-  wantedOf(planRoutes(SETTINGS, routes).machines.values(), ['203.0.113.1']);
+const wanted = (routes: readonly Route[]): Elements =>
+  elementsOf(planRoutes(SETTINGS, routes).machines.values(), ['203.0.113.1']);
 
 /** Does what nft would: an entry that is there cannot be added, one that is not there cannot be taken away. */
 class Kernel {
   readonly sets = new Map<string, Map<string, string>>(SET_NAMES.map((name) => [name, new Map()]));
-  readonly counters = new Set<string>();
 
   constructor(commands: readonly NftCommand[] = []) {
     this.run(commands);
@@ -30,34 +29,23 @@ class Kernel {
       const [[how, what] = []] = Object.entries(command);
       const [[kind, object] = []] = Object.entries(what ?? {});
       if (object === undefined) throw new Error('an empty command');
-      if (kind === 'counter') this.counter(how, object.name);
       if (kind === 'element') for (const json of object.elem ?? []) this.element(how, object.name, json);
     }
   }
 
-  counter(how: string | undefined, name: string): void {
-    const used = [...this.sets].some(
-      ([set, entries]) => set.startsWith('bytes_') && [...entries.values()].includes(name),
-    );
-    if (how === 'delete' && used) throw new Error(`${name} is in use`);
-    if (this.counters.has(name) !== (how === 'delete')) throw new Error(`${how} counter ${name}`);
-    if (how === 'delete') this.counters.delete(name);
-    else this.counters.add(name);
-  }
-
   element(how: string | undefined, name: SetName, json: unknown): void {
-    const entry = readElement(name, json);
+    // To take away, the key of one that counts is enough.
+    const entry =
+      typeof json === 'string' && name.startsWith('bytes_') ? { key: json, value: '' } : readElement(name, json);
     const set = this.sets.get(name);
     if (entry === undefined || set === undefined) throw new Error(`no entry of ${name}: ${JSON.stringify(json)}`);
     if (set.has(entry.key) !== (how === 'delete')) throw new Error(`${how} ${entry.key} in ${name}`);
-    if (name.startsWith('bytes_') && how === 'add' && !this.counters.has(entry.value))
-      throw new Error(`no counter ${entry.value}`);
     if (how === 'delete') set.delete(entry.key);
     else set.set(entry.key, entry.value);
   }
 }
 
-const empty: Wanted = { elements: new Map(), counters: new Set() };
+const empty: Elements = new Map();
 
 const anyRoutes = fc
   .uniqueArray(
@@ -83,8 +71,7 @@ describe('a change', () => {
         const [from, to] = [wanted(before), wanted(after)];
         const kernel = new Kernel(exchange(skeleton, empty, from));
         kernel.run(exchange(skeleton, from, to));
-        for (const name of SET_NAMES) expect(kernel.sets.get(name)).toEqual(new Map(to.elements.get(name)));
-        expect(kernel.counters).toEqual(new Set(to.counters));
+        for (const name of SET_NAMES) expect(kernel.sets.get(name)).toEqual(new Map(to.get(name)));
       }),
     );
   });
@@ -97,8 +84,6 @@ describe('a change', () => {
     const kernel = new Kernel(exchange(skeleton, empty, wanted(many)));
     kernel.run(commands);
     expect(kernel.sets.get('forwards')?.get('203.0.113.1|tcp|20500')).toBe('10.77.9.9');
-    // What it has sent so far is not forgotten.
-    expect(JSON.stringify(commands)).not.toContain('"counter":{');
   });
 
   test('closes before it opens', () => {
@@ -114,17 +99,28 @@ describe('a change', () => {
 });
 
 test('behind a router that translates, a port is open at both addresses: the one that arrives, and the one that tenants call', () => {
-  const { elements } = wantedOf(planRoutes(SETTINGS, [routeOf(1)]).machines.values(), ['203.0.113.1', '192.168.1.10']);
+  const elements = elementsOf(planRoutes(SETTINGS, [routeOf(1)]).machines.values(), ['203.0.113.1', '192.168.1.10']);
   expect(elements.get('forwards')?.get('192.168.1.10|tcp|20010')).toBe('10.77.0.3');
   expect(elements.get('forwards')?.get('203.0.113.1|tcp|20010')).toBe('10.77.0.3');
 });
 
 describe('a repair', () => {
-  const seen = (state: Seen['skeleton'], { elements, counters }: Wanted): Seen => ({
+  const seen = (state: Seen['skeleton'], elements: Elements): Seen => ({
     skeleton: state,
     elements,
-    counters: new Map([...counters].map((name, i) => [name, { bytes: 1000 + i, packets: i }])),
+    counters: new Map(
+      Object.values(COUNTED)
+        .flat()
+        .flatMap((name) => [...(elements.get(name)?.values() ?? [])].map((whose) => counterKey(name, whose)))
+        .map((key, i) => [key, { bytes: 1000 + i, packets: i }]),
+    ),
   });
+  /** What each contract's counters of bytes to it begin at. */
+  const begins = (commands: readonly NftCommand[]): (number | undefined)[] =>
+    commands
+      .flatMap((command) => (JSON.parse(JSON.stringify(command)).add?.element ?? []) as { name: string; elem: unknown[] }[])
+      .filter(({ name }) => name === 'bytes_in')
+      .flatMap(({ elem }) => elem.map((json) => readElement('bytes_in', json)?.counter?.bytes));
 
   test('of what is whole is none', () => {
     expect(repair(skeleton, seen('ours', wanted([routeOf(1)])), wanted([routeOf(1)]))).toEqual({
@@ -146,14 +142,16 @@ describe('a repair', () => {
       seen('changed', wanted([routeOf(1), routeOf(2)])),
       wanted([routeOf(1), routeOf(3)]),
     );
-    const counters = commands
-      .flatMap((command) => JSON.stringify(command).match(/"counter":\{.*\}/)?.[0] ?? [])
-      .filter((text) => text.includes('"name":"in_'));
-    expect(counters.map((text) => /"bytes":\d+/.exec(text)?.[0])).toEqual(['"bytes":1000', undefined]);
+    expect(begins(commands)).toEqual([1000, 0]);
+  });
+
+  test('of a machine that has moved counts on at its new address', () => {
+    const moved = routeOf(1, {}, { ipv4: '10.77.9.9' });
+    expect(begins(repair(skeleton, seen('ours', wanted([routeOf(1)])), wanted([moved])).commands)).toEqual([1000]);
   });
 
   test('says what was wrong', () => {
     const { reasons } = repair(skeleton, seen('ours', wanted([routeOf(2)])), wanted([routeOf(1)]));
-    expect(reasons).toEqual(['34 entries were missing', '34 entries did not belong there', '2 counters were missing']);
+    expect(reasons).toEqual(['34 entries were missing', '34 entries did not belong there']);
   });
 });

@@ -13,7 +13,6 @@ export function egressRules(
   const whenAny = (chain: string, expr: readonly NftExpression[]): Rule[] =>
     expr.length === 0 ? [] : [inet(chain, ...expr)];
   return [
-    ...bandwidthRules(settings, inet),
     inet('tenants', has(ct('state'), 'invalid'), DROP),
     // Without these a machine never learns that a packet was too large or a host is not there.
     inet('tenants', has(ct('state'), 'related'), is(meta('l4proto'), oneOf(['icmp', 'ipv6-icmp'])), ACCEPT),
@@ -80,26 +79,6 @@ function v6Rules(inet: (chain: string, ...expr: NftExpression[]) => Rule): Rule[
     inet('tenants', is(from6, '@machines6'), goto('egress6')),
     inet('tenants', is(to6, '@machines6'), is(from6, oneOf(PRIVATE6.map(prefix))), DROP),
     inet('tenants', is(to6, '@machines6'), ACCEPT),
-  ];
-}
-
-function bandwidthRules(
-  { bandwidthMbit }: NetworkSettings,
-  inet: (chain: string, ...expr: NftExpression[]) => Rule,
-): Rule[] {
-  if (bandwidthMbit === undefined) return [];
-  const kbytes = bandwidthMbit * 125;
-  // A fifth of a second's worth at once: less makes TCP stutter.
-  const limit = {
-    rate: kbytes,
-    rate_unit: 'kbytes',
-    per: 'second',
-    burst: Math.ceil(kbytes / 5),
-    burst_unit: 'kbytes',
-  };
-  return [
-    inet('tenants', is(from4, '@machines'), over(from4, 'speed_out', limit), DROP),
-    inet('tenants', is(to4, '@machines'), over(to4, 'speed_in', limit), DROP),
   ];
 }
 

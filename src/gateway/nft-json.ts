@@ -31,11 +31,6 @@ export const DROP: NftExpression = { drop: null };
 export const MASQUERADE: NftExpression = { masquerade: null };
 export const goto = (target: string): NftExpression => ({ goto: { target } });
 
-/** Counts with the counter that a map names for this key; where it names none, the rule ends there. */
-export const countBy = (key: NftExpression, map: string): NftExpression => ({
-  counter: { map: { key, data: `@${map}` } },
-});
-
 /** Notes the key in a set for the set's time. */
 export const note = (elem: NftExpression, set: string): NftExpression => ({
   set: { op: 'update', elem, set: `@${set}` },

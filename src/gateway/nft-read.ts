@@ -1,20 +1,24 @@
 import { z } from 'zod';
-import { type Elements, readElement, SET_NAMES, SETS, type SetName } from './nft-sets.ts';
+import {
+  COUNTED,
+  type Counters,
+  type CounterValue,
+  counterKey,
+  type Elements,
+  readElement,
+  SET_NAMES,
+  SETS,
+  type SetName,
+} from './nft-sets.ts';
 import type { Skeleton } from './nft-skeleton.ts';
 import { ruleComment } from './nft-skeleton.ts';
-
-/** Bytes and packets that went one way. */
-export interface CounterValue {
-  readonly bytes: number;
-  readonly packets: number;
-}
 
 /** What the kernel has of our tables. */
 export interface Seen {
   /** Tables, chains, rules and sets are those that we make; elements and counters may differ. */
   readonly skeleton: 'ours' | 'missing' | 'changed';
   readonly elements: Elements;
-  readonly counters: ReadonlyMap<string, CounterValue>;
+  readonly counters: Counters;
 }
 
 /** Compares what `nft -j list table` printed, for each of the skeleton's tables that exists, with the skeleton. */
@@ -24,8 +28,7 @@ export function readTables(skeleton: Skeleton, listings: readonly unknown[]): Se
   const elements = new Map<SetName, Map<string, string>>();
   const found: string[] = [];
   let changed = false;
-  for (const { counter, chain, rule, set, map } of objects) {
-    if (counter !== undefined) counters.set(counter.name, { bytes: counter.bytes, packets: counter.packets });
+  for (const { chain, rule, set, map } of objects) {
     if (chain !== undefined) found.push(chainLine(chain));
     if (rule !== undefined) found.push(ruleLine(rule));
     const named = set ?? map;
@@ -33,7 +36,7 @@ export function readTables(skeleton: Skeleton, listings: readonly unknown[]): Se
     found.push(setLine(named));
     const name = SET_NAMES.find((known) => known === named.name && SETS[known].family === named.family);
     if (name === undefined) continue;
-    const read = readElements(name, named.elem ?? []);
+    const read = readElements(name, named.elem ?? [], counters);
     if (read === undefined) changed = true;
     else elements.set(name, read);
   }
@@ -43,13 +46,24 @@ export function readTables(skeleton: Skeleton, listings: readonly unknown[]): Se
   return { skeleton: changed ? 'changed' : 'ours', elements, counters };
 }
 
-/** The named counters in what nft printed. */
-export function readCounters(listing: unknown): Map<string, CounterValue> {
-  const counters = new Map<string, CounterValue>();
-  for (const { counter } of document.parse(listing).nftables) {
-    if (counter !== undefined) counters.set(counter.name, { bytes: counter.bytes, packets: counter.packets });
+/** What each contract's machine has moved, by all its addresses, from what `nft -j list set` printed of sets that count. */
+export function readBytes(listings: readonly unknown[]): Map<string, { in: number; out: number }> {
+  const bytes = new Map<string, { in: number; out: number }>();
+  for (const { set } of listings.flatMap((listing) => document.parse(listing).nftables)) {
+    for (const direction of ['in', 'out'] as const) {
+      const name = COUNTED[direction].find((counted) => counted === set?.name);
+      if (name === undefined) continue;
+      for (const json of set?.elem ?? []) {
+        // Something that was put there by hand: the next comparison takes it away.
+        const element = readElement(name, json);
+        if (element?.counter === undefined) continue;
+        const sum = bytes.get(element.value) ?? { in: 0, out: 0 };
+        sum[direction] += element.counter.bytes;
+        bytes.set(element.value, sum);
+      }
+    }
   }
-  return counters;
+  return bytes;
 }
 
 /** A base chain or other chain of any table, as `nft -j list chains` prints it. */
@@ -65,7 +79,6 @@ export function readChains(listing: unknown): ListedChain[] {
   return document.parse(listing).nftables.flatMap(({ chain }) => (chain === undefined ? [] : [chain]));
 }
 
-const counter = z.object({ name: z.string(), bytes: z.number(), packets: z.number() });
 const table = z.object({ family: z.string(), name: z.string() });
 const chain = z.object({
   family: z.string(),
@@ -88,7 +101,6 @@ const document = z.object({
   nftables: z.array(
     z.object({
       table: table.optional(),
-      counter: counter.optional(),
       chain: chain.optional(),
       rule: rule.optional(),
       set: list.optional(),
@@ -97,12 +109,17 @@ const document = z.object({
   ),
 });
 
-function readElements(name: SetName, elements: readonly unknown[]): Map<string, string> | undefined {
+function readElements(
+  name: SetName,
+  elements: readonly unknown[],
+  counters: Map<string, CounterValue>,
+): Map<string, string> | undefined {
   const read = new Map<string, string>();
   for (const json of elements) {
     const element = readElement(name, json);
     if (element === undefined) return undefined;
     read.set(element.key, element.value);
+    if (element.counter !== undefined) counters.set(counterKey(name, element.value), element.counter);
   }
   return read;
 }

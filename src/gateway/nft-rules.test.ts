@@ -53,7 +53,18 @@ describe('rules follow from the settings', () => {
     expect(chain('egress', { newConnectionsPerSecond: 50 }).find(with4('limit'))).toContain(
       '"rate":50,"per":"second","burst":100',
     );
-    expect(chain('tenants', { bandwidthMbit: 100 }).filter(with4('"rate":12500,"rate_unit":"kbytes"'))).toHaveLength(2);
+    const fast = (line: string) => line.includes('"@machines') && line.includes('"rate":12500,"rate_unit":"kbytes"');
+    expect(chain('count', { bandwidthMbit: 100 }).filter(fast)).toHaveLength(2);
+    expect(chain('count', { bandwidthMbit: 100, tenantNetworkV6: '2001:db8::/64' }).filter(fast)).toHaveLength(4);
+    // What a machine sends to a web server on this host leaves by another way.
+    expect(chain('count_host', { bandwidthMbit: 100 }).filter(fast)).toHaveLength(1);
+  });
+
+  test('a machine whose allowance is used up is slower than the others, before anything is counted', () => {
+    const rules = chain('count', { throttleMbit: 8, bandwidthMbit: 100 });
+    expect(rules.slice(0, 2).every((line) => line.includes('"@slowed"') && line.includes('"rate":1000'))).toBe(true);
+    expect(rules.findIndex(with4('@bytes_in'))).toBe(4);
+    expect(chain('count').some(with4('@slowed'))).toBe(false);
   });
 
   test('without interfaces nothing is said about them, and without IPv6 nothing is forwarded of it', () => {
@@ -82,6 +93,7 @@ test('every setting that changes a rule changes the mark by which rules are know
     { tenantNetwork: '10.78.0.0/16' },
     { tenantNetworkV6: '2001:db8::/64' },
     { bandwidthMbit: 10 },
+    { throttleMbit: 10 },
     { newConnectionsPerSecond: 10 },
   ];
   const marks = changes.map((change) => skeletonFor({ ...SETTINGS, ...change }, NAMES).mark);

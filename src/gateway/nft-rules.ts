@@ -4,7 +4,6 @@ import { egressRules } from './nft-egress.ts';
 import {
   ACCEPT,
   concat,
-  countBy,
   ct,
   DROP,
   goto,
@@ -20,6 +19,7 @@ import {
   prefix,
 } from './nft-json.ts';
 import type { KernelAbility } from './nft-kernel.ts';
+import { paceRules } from './nft-pace.ts';
 import type { NetworkSettings } from './plan-settings.ts';
 
 /** All rules, in the order of their chains. They name no machine: machines are in the sets alone, so rules change with the settings only. */
@@ -34,7 +34,7 @@ export function rulesFor(settings: NetworkSettings, kernel: KernelAbility): read
     // To a machine that talks to its neighbour by the public address, the kernel says that there is a shorter way: there is none.
     inet('from_host', is(to4, prefix(settings.tenantNetwork)), is(payload('icmp', 'type'), 'redirect'), DROP),
     ...throughRules(settings, inet),
-    ...['count', 'count_host'].flatMap((chain) => countRules(chain, inet)),
+    ...(['count', 'count_host'] as const).flatMap((chain) => [...paceRules(settings, chain, inet), ...countRules(chain, inet)]),
     ...outwardRules(settings, inet),
     ...egressRules(settings, inet),
     ...(kernel.bridge === 'none' ? [] : bridgeRules(settings, kernel.bridge)),
@@ -135,11 +135,11 @@ function throughRules({ tenantInterfaces, tenantNetwork, tenantNetworkV6 }: Netw
   return networks.map((match) => inet('through', match, goto('tenants')));
 }
 
-/** The addresses are the machine's own here: after the way in was translated, and before the way out is. */
+/** An element that matches counts. The addresses are the machine's own here: after the way in was translated, and before the way out is. */
 function countRules(chain: string, inet: Inet): Rule[] {
   const inwards =
-    chain === 'count' ? [inet(chain, countBy(to4, 'bytes_in')), inet(chain, countBy(to6, 'bytes_in6'))] : [];
-  return [...inwards, inet(chain, countBy(from4, 'bytes_out')), inet(chain, countBy(from6, 'bytes_out6'))];
+    chain === 'count' ? [inet(chain, is(to4, '@bytes_in')), inet(chain, is(to6, '@bytes_in6'))] : [];
+  return [...inwards, inet(chain, is(from4, '@bytes_out')), inet(chain, is(from6, '@bytes_out6'))];
 }
 
 /** To the outside under this host's address; to another machine too (hairpin), or that one would answer past us. */

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { PlannedMachine } from './plan.ts';
 import { forwardsOf } from './plan-ports.ts';
 
@@ -12,6 +13,8 @@ export type SetName =
   | 'bytes_out'
   | 'bytes_in6'
   | 'bytes_out6'
+  | 'slowed'
+  | 'slowed6'
   | 'bound'
   | 'strict'
   | 'loose'
@@ -22,7 +25,12 @@ export interface SetDeclaration {
   readonly family: Family;
   readonly type: readonly string[];
   /** What it maps to; absent for a set. */
-  readonly map?: 'ipv4_addr' | 'inet_service' | 'counter';
+  readonly map?: 'ipv4_addr' | 'inet_service';
+  /**
+   * Each element counts what matches it, and says in its comment whose bytes they are. Counters of their own with names would
+   * cost more: nft reads all named objects of a table for every change of one (15 ms of CPU time for 2,000 machines).
+   */
+  readonly counts?: 'bytes';
 }
 
 export const SETS: Readonly<Record<SetName, SetDeclaration>> = {
@@ -34,10 +42,13 @@ export const SETS: Readonly<Record<SetName, SetDeclaration>> = {
   open: { family: 'inet', type: ['ipv4_addr', 'inet_proto', 'inet_service'] },
   machines: { family: 'inet', type: ['ipv4_addr'] },
   machines6: { family: 'inet', type: ['ipv6_addr'] },
-  bytes_in: { family: 'inet', type: ['ipv4_addr'], map: 'counter' },
-  bytes_out: { family: 'inet', type: ['ipv4_addr'], map: 'counter' },
-  bytes_in6: { family: 'inet', type: ['ipv6_addr'], map: 'counter' },
-  bytes_out6: { family: 'inet', type: ['ipv6_addr'], map: 'counter' },
+  bytes_in: { family: 'inet', type: ['ipv4_addr'], counts: 'bytes' },
+  bytes_out: { family: 'inet', type: ['ipv4_addr'], counts: 'bytes' },
+  bytes_in6: { family: 'inet', type: ['ipv6_addr'], counts: 'bytes' },
+  bytes_out6: { family: 'inet', type: ['ipv6_addr'], counts: 'bytes' },
+  /** Machines that have used up their allowance. */
+  slowed: { family: 'inet', type: ['ipv4_addr'] },
+  slowed6: { family: 'inet', type: ['ipv6_addr'] },
   /** Card and address that belong together. */
   bound: { family: 'bridge', type: ['ether_addr', 'ipv4_addr'] },
   /** Addresses whose card is known, and those whose card is not. */
@@ -48,7 +59,33 @@ export const SETS: Readonly<Record<SetName, SetDeclaration>> = {
 
 export const SET_NAMES = Object.keys(SETS) as readonly SetName[];
 
-/** Elements as text: the parts of a key joined by `|`, and what it maps to, empty for a set. */
+/** A set that the kernel itself fills while packets pass; elements leave by themselves. */
+export interface NotingSet {
+  readonly name: string;
+  readonly type: readonly string[];
+  readonly seconds: number;
+}
+
+/** Those that count, by direction. */
+export const COUNTED = {
+  in: ['bytes_in', 'bytes_in6'],
+  out: ['bytes_out', 'bytes_out6'],
+} as const satisfies Record<string, readonly SetName[]>;
+
+/** Bytes and packets that went one way. */
+export interface CounterValue {
+  readonly bytes: number;
+  readonly packets: number;
+}
+
+/** Counters by set and contract: whose bytes they are does not hang on the address. */
+export type Counters = ReadonlyMap<string, CounterValue>;
+
+export function counterKey(name: SetName, contract: string): string {
+  return `${name} ${contract}`;
+}
+
+/** Elements as text: the parts of a key joined by `|`, and what it maps to or whose it is; empty for a plain set. */
 export type Elements = ReadonlyMap<SetName, ReadonlyMap<string, string>>;
 
 /** The sets' elements for these machines. */
@@ -62,7 +99,7 @@ export function elementsOf(machines: Iterable<PlannedMachine>, publicAddresses: 
   // Looked up once: there are tens of thousands of entries.
   const [forwards, ports, open] = [named('forwards'), named('ports'), named('open')];
   for (const machine of machines) {
-    const { contract, ipv4, ipv6, mac } = machine;
+    const { contract, ipv4, ipv6, mac, pace } = machine;
     for (const { protocol, publicPort, port } of forwardsOf(machine)) {
       const place = `${protocol}|${publicPort}`;
       for (const address of publicAddresses) forwards.set(`${address}|${place}`, ipv4);
@@ -70,12 +107,14 @@ export function elementsOf(machines: Iterable<PlannedMachine>, publicAddresses: 
       open.set(`${ipv4}|${place}`, '');
     }
     named('machines').set(ipv4, '');
-    named('bytes_in').set(ipv4, counterName('in', contract));
-    named('bytes_out').set(ipv4, counterName('out', contract));
+    named('bytes_in').set(ipv4, contract);
+    named('bytes_out').set(ipv4, contract);
+    if (pace === 'slow') named('slowed').set(ipv4, '');
     if (ipv6 !== undefined) {
       named('machines6').set(ipv6, '');
-      named('bytes_in6').set(ipv6, counterName('in', contract));
-      named('bytes_out6').set(ipv6, counterName('out', contract));
+      named('bytes_in6').set(ipv6, contract);
+      named('bytes_out6').set(ipv6, contract);
+      if (pace === 'slow') named('slowed6').set(ipv6, '');
     }
     named(mac === undefined ? 'loose' : 'strict').set(ipv4, '');
     if (mac === undefined) continue;
@@ -85,22 +124,39 @@ export function elementsOf(machines: Iterable<PlannedMachine>, publicAddresses: 
   return sets;
 }
 
-export function counterName(direction: 'in' | 'out', contract: string): string {
-  return `${direction}_${contract}`;
-}
-
 /** One element as nft takes it. */
 export function elementJson(name: SetName, key: string, value: string): unknown {
   const { type, map } = SETS[name];
-  const parts = key.split('|').map((part, i) => (type[i] === 'inet_service' ? Number(part) : part));
+  const parts = key.split('|').map((part, i) => partJson(type[i], part));
   const json = parts.length === 1 ? parts[0] : { concat: parts };
   if (map === undefined) return json;
   return [json, map === 'inet_service' ? Number(value) : value];
 }
 
+/** Numbers need no looking up: half of what nft does for a large table is that. */
+function partJson(type: string | undefined, part: string): string | number {
+  if (type === 'inet_service') return Number(part);
+  return type === 'inet_proto' ? (NUMBERS[part] ?? part) : part;
+}
+
+/** The element of a set that counts, beginning at a value. */
+export function countedJson(key: string, contract: string, value: CounterValue | undefined): unknown {
+  const { bytes, packets } = value ?? { bytes: 0, packets: 0 };
+  return { elem: { val: key, comment: contract, counter: { packets, bytes } } };
+}
+
 /** One element as nft prints it, in our text; undefined when it is nothing that we would write. */
-export function readElement(name: SetName, json: unknown): { key: string; value: string } | undefined {
-  const { type, map } = SETS[name];
+export function readElement(
+  name: SetName,
+  json: unknown,
+): { key: string; value: string; counter?: CounterValue } | undefined {
+  const { type, map, counts } = SETS[name];
+  if (counts !== undefined) {
+    const read = counted.safeParse(json);
+    if (!read.success) return undefined;
+    const { val, comment, counter } = read.data.elem;
+    return { key: val, value: comment, counter };
+  }
   if (map === undefined) {
     const key = readKey(type, json);
     return key === undefined ? undefined : { key, value: '' };
@@ -112,12 +168,21 @@ export function readElement(name: SetName, json: unknown): { key: string; value:
 
 function readKey(type: readonly string[], json: unknown): string | undefined {
   const parts = typeof json === 'object' && json !== null && 'concat' in json ? json.concat : [json];
-  // What has a comment, a time or a counter of its own is wrapped; ours has none.
+  // What has a comment, a time or a counter of its own is wrapped; these have none.
   if (!Array.isArray(parts) || parts.length !== type.length) return undefined;
   const texts = parts.map((part, i) => readPart(type[i] ?? '', part));
   return texts.includes(undefined) ? undefined : texts.join('|');
 }
 
+const counted = z.object({
+  elem: z.object({
+    val: z.string(),
+    comment: z.string(),
+    counter: z.object({ bytes: z.number(), packets: z.number() }),
+  }),
+});
+
+const NUMBERS: Readonly<Record<string, number>> = { tcp: 6, udp: 17 };
 /** Some versions print protocols by number. */
 const PROTOCOLS: Readonly<Record<string, string>> = { 6: 'tcp', 17: 'udp' };
 

@@ -3,15 +3,9 @@ import { CHAINS, type Chain, type Rule } from './nft-chains.ts';
 import type { NftCommand } from './nft-json.ts';
 import type { KernelAbility } from './nft-kernel.ts';
 import { rulesFor } from './nft-rules.ts';
-import { type Family, SET_NAMES, SETS, type SetName } from './nft-sets.ts';
+import { paceSets } from './nft-pace.ts';
+import { type Family, type NotingSet, SET_NAMES, SETS, type SetName } from './nft-sets.ts';
 import type { NetworkSettings } from './plan-settings.ts';
-
-/** A set that the kernel itself fills while packets pass; elements leave by themselves. */
-export interface NotingSet {
-  readonly name: string;
-  readonly type: readonly string[];
-  readonly seconds: number;
-}
 
 /** Everything of our tables but the machines: it follows from settings and kernel, and is made anew as a whole when it differs. */
 export interface Skeleton {
@@ -32,7 +26,7 @@ export function skeletonFor(settings: NetworkSettings, kernel: KernelAbility): S
     table: settings.nftTable,
     families,
     sets: SET_NAMES.filter((name) => here(SETS[name])),
-    noting: NOTING.filter(({ when }) => when(settings)).map(({ name, type, seconds }) => ({ name, type, seconds })),
+    noting: notingSets(settings),
     chains: CHAINS.filter(here),
     rules: rulesFor(settings, kernel),
   };
@@ -62,8 +56,8 @@ export function createSkeleton(skeleton: Skeleton): NftCommand[] {
       return [{ add: named }, { delete: named }, { add: named }];
     }),
     ...sets.map((name) => {
-      const { family, type, map } = SETS[name];
-      const named = { name, type: typeJson(type) };
+      const { family, type, map, counts } = SETS[name];
+      const named = { name, type: typeJson(type), ...(counts === undefined ? {} : { stmt: [{ counter: null }] }) };
       return map === undefined ? add('set', family, named) : add('map', family, { ...named, map });
     }),
     ...noting.map(({ name, type, seconds }) =>
@@ -85,20 +79,14 @@ function typeJson(type: readonly string[]): unknown {
 
 const NOTES_AT_MOST = 65_536;
 
-const NOTING: readonly (NotingSet & { when(settings: NetworkSettings): boolean })[] = [
-  { name: 'answers', type: ['inet_service', 'inet_service', 'ipv4_addr'], seconds: 60, when: () => true },
-  {
-    name: 'begun',
-    type: ['ipv4_addr'],
-    seconds: 60,
-    when: (settings) => settings.newConnectionsPerSecond !== undefined,
-  },
-  {
-    name: 'begun6',
-    type: ['ipv6_addr'],
-    seconds: 60,
-    when: (settings) => settings.newConnectionsPerSecond !== undefined && settings.tenantNetworkV6 !== undefined,
-  },
-  { name: 'speed_out', type: ['ipv4_addr'], seconds: 60, when: (settings) => settings.bandwidthMbit !== undefined },
-  { name: 'speed_in', type: ['ipv4_addr'], seconds: 60, when: (settings) => settings.bandwidthMbit !== undefined },
-];
+function notingSets(settings: NetworkSettings): NotingSet[] {
+  const { newConnectionsPerSecond, tenantNetworkV6 } = settings;
+  const begun: NotingSet = { name: 'begun', type: ['ipv4_addr'], seconds: 60 };
+  const begun6: NotingSet = { name: 'begun6', type: ['ipv6_addr'], seconds: 60 };
+  return [
+    { name: 'answers', type: ['inet_service', 'inet_service', 'ipv4_addr'], seconds: 60 },
+    ...(newConnectionsPerSecond === undefined ? [] : [begun]),
+    ...(newConnectionsPerSecond === undefined || tenantNetworkV6 === undefined ? [] : [begun6]),
+    ...paceSets(settings),
+  ];
+}

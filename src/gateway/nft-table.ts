@@ -1,8 +1,9 @@
 import type { ContractId } from '../ports/ids.ts';
-import { type Change, exchange, repair, type Wanted, wantedOf } from './nft-change.ts';
+import { type Change, exchange, repair } from './nft-change.ts';
 import { type KernelAbility, kernelAbility } from './nft-kernel.ts';
-import { type CounterValue, readChains, readCounters, readTables, type Seen } from './nft-read.ts';
+import { readBytes, readChains, readTables, type Seen } from './nft-read.ts';
 import { type Nft, NftRefusal } from './nft-run.ts';
+import { COUNTED, type Elements, elementsOf } from './nft-sets.ts';
 import { type Skeleton, skeletonFor } from './nft-skeleton.ts';
 import { type PlannedMachine, sameMachine } from './plan.ts';
 import type { NetworkSettings } from './plan-settings.ts';
@@ -20,7 +21,8 @@ export interface NftTable {
   apply(machines: Machines, signal: AbortSignal): Promise<readonly string[]>;
   /** Without machines nothing is open and tenants are kept apart: made where there is no table yet, as after a boot. */
   ensure(signal: AbortSignal): Promise<readonly string[]>;
-  counters(signal: AbortSignal): Promise<ReadonlyMap<string, CounterValue>>;
+  /** What each contract's machine has moved since its counters were made. */
+  bytes(signal: AbortSignal): Promise<ReadonlyMap<string, { readonly in: number; readonly out: number }>>;
   /** Whether the machine itself answered a connection that this host made from `localPort`, in the last minute. */
   answered(localPort: number, port: number, ipv4: string, signal: AbortSignal): Promise<boolean>;
   ability(signal: AbortSignal): Promise<KernelAbility>;
@@ -34,7 +36,7 @@ const COMPARED_AT_ONCE = 250;
 
 export function createNftTable(settings: NetworkSettings, nft: Nft): NftTable {
   const publicAddresses = [...new Set([settings.publicIp, settings.localIp])];
-  const wanted = (machines: Iterable<PlannedMachine>): Wanted => wantedOf(machines, publicAddresses);
+  const wanted = (machines: Iterable<PlannedMachine>): Elements => elementsOf(machines, publicAddresses);
   let skeleton: Skeleton | undefined;
   /** What the kernel has had since our last call, unless somebody else changed it. */
   let known: Machines | undefined;
@@ -81,6 +83,8 @@ export function createNftTable(settings: NetworkSettings, nft: Nft): NftTable {
     const come = [...after.values()].filter((machine) => !sameMachine(machine, before.get(machine.contract)));
     if (out.length + come.length === 0) return (await isQuiet(ours, after, signal)) ? [] : undefined;
     if (unchecked >= CHANGES_UNCHECKED) return undefined;
+    // Its counters go on at the new address; for that they have to be read.
+    if (out.some((machine) => hasMoved(machine, after.get(machine.contract)))) return undefined;
     unchecked += 1;
     try {
       return await make({ commands: exchange(ours, wanted(out), wanted(come)), reasons: [] }, after, signal);
@@ -119,10 +123,15 @@ export function createNftTable(settings: NetworkSettings, nft: Nft): NftTable {
       return compareAll(new Map(), signal);
     },
 
-    async counters(signal) {
-      const listing = await nft.list(['list', 'counters', 'table', 'inet', settings.nftTable], signal);
-      if (listing === undefined) throw new GatewayError('retry', `there is no table ${settings.nftTable} yet`);
-      return readCounters(listing);
+    async bytes(signal) {
+      const listings: unknown[] = [];
+      for (const name of [...COUNTED.in, ...COUNTED.out]) {
+        // One set by its name is all that nft reads then.
+        const listing = await nft.list(['list', 'set', 'inet', settings.nftTable, name], signal);
+        if (listing === undefined) throw new GatewayError('retry', `there is no table ${settings.nftTable} yet`);
+        listings.push(listing);
+      }
+      return readBytes(listings);
     },
 
     async answered(localPort, port, ipv4, signal) {
@@ -133,4 +142,8 @@ export function createNftTable(settings: NetworkSettings, nft: Nft): NftTable {
 
     ability: (signal) => kernelAbility(nft, settings.nftTable, signal),
   };
+}
+
+function hasMoved(before: PlannedMachine, after: PlannedMachine | undefined): boolean {
+  return after !== undefined && (before.ipv4 !== after.ipv4 || before.ipv6 !== after.ipv6);
 }

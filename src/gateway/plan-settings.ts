@@ -16,6 +16,7 @@ const KEYS = [
   'metadata',
   'newConnectionsPerSecond',
   'bandwidthMbit',
+  'throttleMbit',
   'nftTable',
 ] as const satisfies readonly (keyof GatewayConfig)[];
 

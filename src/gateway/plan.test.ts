@@ -25,6 +25,15 @@ test('ten ports are SSH, four of TCP and five of UDP, as tenants are told', () =
   ]);
 });
 
+test('a machine is slow where it is known how slow that is, and at full speed else', () => {
+  const pace = (settings: typeof SETTINGS) => {
+    const { machines } = planRoutes(settings, [routeOf(1, { pace: 'slow' }), routeOf(2)]);
+    return [...machines.values()].map((machine) => machine.pace);
+  };
+  expect(pace({ ...SETTINGS, throttleMbit: 5 })).toEqual(['slow', undefined]);
+  expect(pace(SETTINGS)).toEqual([undefined, undefined]);
+});
+
 test('one port is SSH alone, wherever the machine listens for it', () => {
   expect(forwardsOf({ firstPort: 20_010, portCount: 1, sshPort: 2222 })).toEqual([
     { protocol: 'tcp', publicPort: 20_010, port: 2222 },

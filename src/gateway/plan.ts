@@ -13,6 +13,7 @@ export interface PlannedMachine {
   readonly firstPort: number;
   readonly portCount: number;
   readonly sshPort: number;
+  readonly pace?: 'slow';
 }
 
 /** What the kernel is to have, for every machine; the same routes in another order are the same plan. */
@@ -36,12 +37,16 @@ export function planRoutes(settings: NetworkSettings, routes: readonly Route[]):
   for (const [contract, why] of conflicts(sound)) refused.set(contract, why);
   const open = sound.filter(({ contract }) => !refused.has(contract));
   const ipv6 = usableIpv6(settings, open);
-  const machines = open.map((route) => plannedMachine(route, ipv6));
+  const machines = open.map((route) => plannedMachine(route, ipv6, settings));
   return { machines: new Map(machines.map((machine) => [machine.contract, machine])), refused };
 }
 
-function plannedMachine(route: Route, usable: ReadonlySet<string>): PlannedMachine {
-  const { contract, firstPort, portCount } = route;
+function plannedMachine(
+  route: Route,
+  usable: ReadonlySet<string>,
+  { throttleMbit }: NetworkSettings,
+): PlannedMachine {
+  const { contract, firstPort, portCount, pace } = route;
   const { ipv4, ipv6, mac, sshPort } = route.machine;
   return {
     contract,
@@ -51,6 +56,8 @@ function plannedMachine(route: Route, usable: ReadonlySet<string>): PlannedMachi
     ipv4,
     ...(ipv6 === undefined || !usable.has(ipv6) ? {} : { ipv6 }),
     ...(mac === undefined ? {} : { mac: mac.toLowerCase() }),
+    // Where nobody has said how slow that is, the port stays open all the same.
+    ...(pace === undefined || throttleMbit === undefined ? {} : { pace }),
   };
 }
 
@@ -63,6 +70,7 @@ export function sameMachine(a: PlannedMachine, b: PlannedMachine | undefined): b
     a.sshPort === b.sshPort &&
     a.ipv4 === b.ipv4 &&
     a.ipv6 === b.ipv6 &&
-    a.mac === b.mac
+    a.mac === b.mac &&
+    a.pace === b.pace
   );
 }

@@ -59,6 +59,8 @@ export interface Route {
     /** Where its web server listens, for HTTPS; 80 when absent. */
     readonly webPort?: number;
   };
+  /** The month's allowance is used up: what `[gateway] throttle_mbit` says is all that it gets. */
+  readonly pace?: 'slow';
 }
 
 export interface Applied {

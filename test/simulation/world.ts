@@ -376,7 +376,15 @@ export class World {
         },
       });
     return {
-      gateway: (gate, clock) => ({ port: port(gate, clock), policy, range, dns, dcId, serves: () => true }),
+      gateway: (gate, clock) => ({
+        port: port(gate, clock),
+        policy,
+        range,
+        dns,
+        dcId,
+        allowanceAction: 'notify',
+        serves: () => true,
+      }),
     };
   }
 

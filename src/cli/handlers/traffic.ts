@@ -8,15 +8,16 @@ import { pickContract } from '../records.ts';
 import { renderOne, renderTraffic } from '../traffic/render.ts';
 
 export const traffic: Handler = async (args, io) => {
-  const { agent } = await readConfig(args, io);
+  const { agent, gateway } = await readConfig(args, io);
+  const limits = { allowance: gateway?.monthlyAllowanceBytes, throttleMbit: gateway?.throttleMbit };
   const contracts = await readTotals(agent.stateDir);
   const [prefix] = args.operands;
   const chosen = prefix === undefined ? undefined : pickContract(prefix, contracts.keys());
   const shown = chosen === undefined ? contracts : new Map([...contracts].filter(([contract]) => contract === chosen));
   const one = chosen === undefined ? undefined : contracts.get(chosen);
   if (flag(args, 'json')) io.out(JSON.stringify(Object.fromEntries(shown), null, 2));
-  else if (chosen !== undefined && one !== undefined) io.out(renderOne(chosen, one, Date.now(), io.colors));
-  else io.out(renderTraffic(shown, Date.now()));
+  else if (chosen !== undefined && one !== undefined) io.out(renderOne(chosen, one, { now: Date.now(), colors: io.colors, ...limits }));
+  else io.out(renderTraffic(shown, { now: Date.now(), ...limits }));
   return EXIT.ok;
 };
 

@@ -30,7 +30,7 @@ describe('traffic', () => {
         ['1'.repeat(64), IDLE],
         ['a'.repeat(64), BUSY],
       ]),
-      NOW,
+      { now: NOW },
     ).split('\n');
     expect(head).toMatch(/^CONTRACT +IN +OUT +THIS MONTH +IN NOW +OUT NOW +LAST 24 HOURS$/);
     expect(first).toMatch(/^aaaaaaaaaaaa +5\.00 GB +700 MB +2\.50 MB +1\.25 MB\/s +999 B\/s +·{22}▃█$/);
@@ -38,7 +38,7 @@ describe('traffic', () => {
   });
 
   it('of one machine is told by the hour', () => {
-    const text = renderOne('a'.repeat(64), BUSY, NOW, plain);
+    const text = renderOne('a'.repeat(64), BUSY, { now: NOW, colors: plain });
     expect(text).toContain('5.00 GB in, 700 MB out');
     expect(text).toContain('2.00 MB in, 500 kB out (2026-11, UTC)');
     expect(text.split('\n').at(-1)).toMatch(/^22:00Z +3\.00 kB +1\.00 kB +█{40}$/);
@@ -46,8 +46,24 @@ describe('traffic', () => {
     expect(text.split('\n')).toHaveLength(5 + 1 + 1 + 24);
   });
 
+  it('is held against the allowance of the month that it is now', () => {
+    const both = new Map([
+      ['1'.repeat(64), { ...BUSY, month: { name: '2026-10', in: 9e9, out: 9e9 } }],
+      ['a'.repeat(64), BUSY],
+    ]);
+    const [head, first, second] = renderTraffic(both, { now: NOW, allowance: 3_000_000 }).split('\n');
+    expect(head).toMatch(/ THIS MONTH +ALLOWANCE +IN NOW /);
+    expect(first).toMatch(/^aaaaaaaaaaaa .* 2\.50 MB +83 % /);
+    expect(second).toMatch(/^111111111111 .* 0 B +0 % /);
+    const one = (allowance: number, throttleMbit?: number) =>
+      renderOne('a'.repeat(64), BUSY, { now: NOW, colors: plain, allowance, throttleMbit });
+    expect(one(2_500_000)).toContain('allowance 2.50 MB of 2.50 MB, 100 %');
+    expect(one(2_000_000)).toContain('allowance 2.50 MB of 2.00 MB, used up\n');
+    expect(one(2_000_000, 5)).toContain('used up; slowed to 5 Mbit/s until the month (UTC) is over');
+  });
+
   it('is told when there is none', () => {
-    expect(renderTraffic(new Map(), NOW)).toBe('No traffic is recorded yet.');
+    expect(renderTraffic(new Map(), { now: NOW })).toBe('No traffic is recorded yet.');
   });
 
   it.each([

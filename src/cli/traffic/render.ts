@@ -9,16 +9,26 @@ const BARS = '▁▂▃▄▅▆▇█';
 /** A look that is older than this says nothing about now. */
 const FRESH_MS = 300_000;
 
+export interface Shown {
+  readonly now: number;
+  /** Bytes that each machine may move in a month, both directions together. */
+  readonly allowance?: number | undefined;
+  /** How fast a machine is that has moved more; undefined where it is not slowed down. */
+  readonly throttleMbit?: number | undefined;
+}
+
 /** All machines, those that moved most this month first. */
-export function renderTraffic(contracts: ReadonlyMap<string, TrafficTotals>, now: number): string {
+export function renderTraffic(contracts: ReadonlyMap<string, TrafficTotals>, shown: Shown): string {
+  const { now, allowance } = shown;
   if (contracts.size === 0) return 'No traffic is recorded yet.';
   const rows = [...contracts]
-    .sort(([, one], [, other]) => sum(other.month) - sum(one.month))
+    .sort(([, one], [, other]) => used(other, now) - used(one, now))
     .map(([contract, totals]) => [
       contract.slice(0, 12),
       bytes(totals.in),
       bytes(totals.out),
-      bytes(sum(totals.month)),
+      bytes(used(totals, now)),
+      ...(allowance === undefined ? [] : [share(used(totals, now), allowance)]),
       rate(totals, 'in', now),
       rate(totals, 'out', now),
       chart(totals, now),
@@ -27,7 +37,7 @@ export function renderTraffic(contracts: ReadonlyMap<string, TrafficTotals>, now
   return table(
     [
       { title: 'CONTRACT' },
-      ...['IN', 'OUT', 'THIS MONTH', 'IN NOW', 'OUT NOW'].map(right),
+      ...['IN', 'OUT', 'THIS MONTH', ...(allowance === undefined ? [] : ['ALLOWANCE']), 'IN NOW', 'OUT NOW'].map(right),
       { title: `LAST ${SHOWN_HOURS} HOURS` },
     ],
     rows,
@@ -35,12 +45,19 @@ export function renderTraffic(contracts: ReadonlyMap<string, TrafficTotals>, now
 }
 
 /** One machine, by the hour. */
-export function renderOne(contract: string, totals: TrafficTotals, now: number, colors: Colors): string {
+export function renderOne(
+  contract: string,
+  totals: TrafficTotals,
+  { now, colors, allowance, throttleMbit }: Shown & { readonly colors: Colors },
+): string {
   const { month } = totals;
   const head = [
     `${colors.bold('contract')}  ${contract}`,
     `${colors.bold('total')}     ${bytes(totals.in)} in, ${bytes(totals.out)} out`,
     `${colors.bold('month')}     ${bytes(month.in)} in, ${bytes(month.out)} out (${month.name}, UTC)`,
+    ...(allowance === undefined
+      ? []
+      : [`${colors.bold('allowance')} ${allowanceText(used(totals, now), allowance, throttleMbit)}`]),
     `${colors.bold('now')}       ${rate(totals, 'in', now)} in, ${rate(totals, 'out', now)} out`,
     `${colors.bold('looked')}    ${ago(totals.at, now)}, at the ${totals.source === 'backend' ? 'machine’s network card' : 'ports of this host'}`,
   ];
@@ -63,6 +80,22 @@ type Direction = 'in' | 'out';
 
 function sum(one: { readonly in: number; readonly out: number }): number {
   return one.in + one.out;
+}
+
+/** In the month that it is now; the totals may be of an earlier one. */
+function used({ month }: TrafficTotals, now: number): number {
+  return month.name === new Date(now).toISOString().slice(0, 7) ? sum(month) : 0;
+}
+
+function share(moved: number, allowance: number): string {
+  return moved > allowance ? 'used up' : `${Math.floor((moved / allowance) * 100)} %`;
+}
+
+function allowanceText(moved: number, allowance: number, throttleMbit: number | undefined): string {
+  const of = `${bytes(moved)} of ${bytes(allowance)}`;
+  if (moved <= allowance) return `${of}, ${share(moved, allowance)}`;
+  const slowed = throttleMbit === undefined ? '' : `; slowed to ${throttleMbit} Mbit/s until the month (UTC) is over`;
+  return `${of}, used up${slowed}`;
 }
 
 function recentHours({ hours }: TrafficTotals, now: number): { hour: number; in: number; out: number }[] {
