@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { request, wireRoute } from './netd-protocol.ts';
+import { request, routeReader, wireRoute } from './netd-protocol.ts';
 import { exchange } from './nft-change.ts';
 import { routeOf, SETTINGS } from './nft-fixtures.ts';
 import { elementsOf } from './nft-sets.ts';
@@ -31,6 +31,22 @@ test.each([
   ['something more', { rule: 'accept' }],
 ])('%s is no request', (_, change) => {
   expect(request.safeParse({ op: 'apply', routes: [{ ...wire, ...change }] }).success).toBe(false);
+});
+
+test('a route that was sound lately is looked at again when anything in it differs', () => {
+  const read = routeReader();
+  expect(read(wire)).toEqual(read({ ...wire }));
+  for (const change of [
+    { sshPort: 0 },
+    { ipv4: '10.77.0.300' },
+    { rule: 'accept' },
+    { pace: 'fast' },
+    { mac: undefined, x: 1 },
+  ])
+    expect(read({ ...wire, ...change })).toHaveProperty('why');
+  expect(read({ ...wire, sshPort: 2222 })).toMatchObject({ sshPort: 2222 });
+  for (const json of [null, 7, 'route', [wire], { contract: { toString: 1 } }])
+    expect(read(json)).toHaveProperty('why');
 });
 
 test('whatever texts stand in a route, nothing but addresses and numbers ever reaches nft', () => {

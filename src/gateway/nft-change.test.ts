@@ -1,10 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { exchange, repair } from './nft-change.ts';
-import { routeOf, SETTINGS } from './nft-fixtures.ts';
+import { contract, routeOf, SETTINGS } from './nft-fixtures.ts';
 import type { NftCommand } from './nft-json.ts';
 import type { Seen } from './nft-read.ts';
-import { COUNTED, counterKey, type Elements, elementsOf, readElement, SET_NAMES, type SetName } from './nft-sets.ts';
+import {
+  COUNTED,
+  counterKey,
+  type Elements,
+  elementsOf,
+  readElement,
+  SET_NAMES,
+  SETS,
+  type SetName,
+} from './nft-sets.ts';
 import { skeletonFor } from './nft-skeleton.ts';
 import { planRoutes } from './plan.ts';
 import type { Route } from './port.ts';
@@ -34,15 +43,19 @@ class Kernel {
   }
 
   element(how: string | undefined, name: SetName, json: unknown): void {
-    // To take away, the key of one that counts is enough.
-    const entry =
-      typeof json === 'string' && name.startsWith('bytes_') ? { key: json, value: '' } : readElement(name, json);
+    const entry = readElement(name, SETS[name].counts === undefined ? json : asPrinted(json));
     const set = this.sets.get(name);
     if (entry === undefined || set === undefined) throw new Error(`no entry of ${name}: ${JSON.stringify(json)}`);
     if (set.has(entry.key) !== (how === 'delete')) throw new Error(`${how} ${entry.key} in ${name}`);
     if (how === 'delete') set.delete(entry.key);
     else set.set(entry.key, entry.value);
   }
+}
+
+/** An element that counts, as nft has it right after it was added; to take it away, its key is enough. */
+function asPrinted(json: unknown): unknown {
+  if (typeof json === 'string') return { elem: { val: json, comment: contract(0), counter: { packets: 0, bytes: 0 } } };
+  return { elem: { ...(json as { elem: object }).elem, counter: { packets: 0, bytes: 0 } } };
 }
 
 const empty: Elements = new Map();
@@ -112,15 +125,17 @@ describe('a repair', () => {
       Object.values(COUNTED)
         .flat()
         .flatMap((name) => [...(elements.get(name)?.values() ?? [])].map((whose) => counterKey(name, whose)))
-        .map((key, i) => [key, { bytes: 1000 + i, packets: i }]),
+        .map((key, i) => [key, 1000 + i]),
     ),
   });
   /** What each contract's counters of bytes to it begin at. */
   const begins = (commands: readonly NftCommand[]): (number | undefined)[] =>
     commands
-      .flatMap((command) => (JSON.parse(JSON.stringify(command)).add?.element ?? []) as { name: string; elem: unknown[] }[])
+      .flatMap(
+        (command) => (JSON.parse(JSON.stringify(command)).add?.element ?? []) as { name: string; elem: unknown[] }[],
+      )
       .filter(({ name }) => name === 'bytes_in')
-      .flatMap(({ elem }) => elem.map((json) => readElement('bytes_in', json)?.counter?.bytes));
+      .flatMap(({ elem }) => elem.map((json) => readElement('bytes_in', asPrinted(json))?.bytes));
 
   test('of what is whole is none', () => {
     expect(repair(skeleton, seen('ours', wanted([routeOf(1)])), wanted([routeOf(1)]))).toEqual({

@@ -1,6 +1,6 @@
 import type { NftCommand } from './nft-json.ts';
 import type { Seen } from './nft-read.ts';
-import { type Counters, counterKey, countedJson, type Elements, elementJson, SETS, type SetName } from './nft-sets.ts';
+import { type Counters, countedJson, counterKey, type Elements, elementJson, SETS, type SetName } from './nft-sets.ts';
 import { createSkeleton, type Skeleton } from './nft-skeleton.ts';
 
 /** One transaction, and what was wrong in words for the log; no commands when nothing is. */

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import {
   COUNTED,
   type Counters,
-  type CounterValue,
   counterKey,
   type Elements,
   readElement,
@@ -24,7 +23,7 @@ export interface Seen {
 /** Compares what `nft -j list table` printed, for each of the skeleton's tables that exists, with the skeleton. */
 export function readTables(skeleton: Skeleton, listings: readonly unknown[]): Seen {
   const objects = listings.flatMap((listing) => document.parse(listing).nftables);
-  const counters = new Map<string, CounterValue>();
+  const counters = new Map<string, number>();
   const elements = new Map<SetName, Map<string, string>>();
   const found: string[] = [];
   let changed = false;
@@ -56,9 +55,9 @@ export function readBytes(listings: readonly unknown[]): Map<string, { in: numbe
       for (const json of set?.elem ?? []) {
         // Something that was put there by hand: the next comparison takes it away.
         const element = readElement(name, json);
-        if (element?.counter === undefined) continue;
+        if (element?.bytes === undefined) continue;
         const sum = bytes.get(element.value) ?? { in: 0, out: 0 };
-        sum[direction] += element.counter.bytes;
+        sum[direction] += element.bytes;
         bytes.set(element.value, sum);
       }
     }
@@ -112,14 +111,14 @@ const document = z.object({
 function readElements(
   name: SetName,
   elements: readonly unknown[],
-  counters: Map<string, CounterValue>,
+  counters: Map<string, number>,
 ): Map<string, string> | undefined {
   const read = new Map<string, string>();
   for (const json of elements) {
     const element = readElement(name, json);
     if (element === undefined) return undefined;
     read.set(element.key, element.value);
-    if (element.counter !== undefined) counters.set(counterKey(name, element.value), element.counter);
+    if (element.bytes !== undefined) counters.set(counterKey(name, element.value), element.bytes);
   }
   return read;
 }

@@ -34,7 +34,10 @@ export function rulesFor(settings: NetworkSettings, kernel: KernelAbility): read
     // To a machine that talks to its neighbour by the public address, the kernel says that there is a shorter way: there is none.
     inet('from_host', is(to4, prefix(settings.tenantNetwork)), is(payload('icmp', 'type'), 'redirect'), DROP),
     ...throughRules(settings, inet),
-    ...(['count', 'count_host'] as const).flatMap((chain) => [...paceRules(settings, chain, inet), ...countRules(chain, inet)]),
+    ...(['count', 'count_host'] as const).flatMap((chain) => [
+      ...paceRules(settings, chain, inet),
+      ...countRules(chain, inet),
+    ]),
     ...outwardRules(settings, inet),
     ...egressRules(settings, inet),
     ...(kernel.bridge === 'none' ? [] : bridgeRules(settings, kernel.bridge)),
@@ -137,8 +140,7 @@ function throughRules({ tenantInterfaces, tenantNetwork, tenantNetworkV6 }: Netw
 
 /** An element that matches counts. The addresses are the machine's own here: after the way in was translated, and before the way out is. */
 function countRules(chain: string, inet: Inet): Rule[] {
-  const inwards =
-    chain === 'count' ? [inet(chain, is(to4, '@bytes_in')), inet(chain, is(to6, '@bytes_in6'))] : [];
+  const inwards = chain === 'count' ? [inet(chain, is(to4, '@bytes_in')), inet(chain, is(to6, '@bytes_in6'))] : [];
   return [...inwards, inet(chain, is(from4, '@bytes_out')), inet(chain, is(from6, '@bytes_out6'))];
 }
 

@@ -72,14 +72,8 @@ export const COUNTED = {
   out: ['bytes_out', 'bytes_out6'],
 } as const satisfies Record<string, readonly SetName[]>;
 
-/** Bytes and packets that went one way. */
-export interface CounterValue {
-  readonly bytes: number;
-  readonly packets: number;
-}
-
-/** Counters by set and contract: whose bytes they are does not hang on the address. */
-export type Counters = ReadonlyMap<string, CounterValue>;
+/** Bytes by set and contract: whose they are does not hang on the address. */
+export type Counters = ReadonlyMap<string, number>;
 
 export function counterKey(name: SetName, contract: string): string {
   return `${name} ${contract}`;
@@ -127,7 +121,9 @@ export function elementsOf(machines: Iterable<PlannedMachine>, publicAddresses: 
 /** One element as nft takes it. */
 export function elementJson(name: SetName, key: string, value: string): unknown {
   const { type, map } = SETS[name];
-  const parts = key.split('|').map((part, i) => partJson(type[i], part));
+  const parts: (string | number)[] = key.split('|');
+  // No list is made of the list: there are tens of thousands of them.
+  for (let i = 0; i < parts.length; i++) parts[i] = partJson(type[i], String(parts[i]));
   const json = parts.length === 1 ? parts[0] : { concat: parts };
   if (map === undefined) return json;
   return [json, map === 'inet_service' ? Number(value) : value];
@@ -139,23 +135,24 @@ function partJson(type: string | undefined, part: string): string | number {
   return type === 'inet_proto' ? (NUMBERS[part] ?? part) : part;
 }
 
-/** The element of a set that counts, beginning at a value. */
-export function countedJson(key: string, contract: string, value: CounterValue | undefined): unknown {
-  const { bytes, packets } = value ?? { bytes: 0, packets: 0 };
-  return { elem: { val: key, comment: contract, counter: { packets, bytes } } };
+/**
+ * The element of a set that counts. In JSON nft 1.0 lets an element's counter begin at 0 only, so what it had counted before it was made
+ * anew stands in its comment, behind whose it is.
+ */
+export function countedJson(key: string, contract: string, before = 0): unknown {
+  return { elem: { val: key, comment: before === 0 ? contract : `${contract} ${before}` } };
 }
 
 /** One element as nft prints it, in our text; undefined when it is nothing that we would write. */
-export function readElement(
-  name: SetName,
-  json: unknown,
-): { key: string; value: string; counter?: CounterValue } | undefined {
+export function readElement(name: SetName, json: unknown): { key: string; value: string; bytes?: number } | undefined {
   const { type, map, counts } = SETS[name];
   if (counts !== undefined) {
     const read = counted.safeParse(json);
     if (!read.success) return undefined;
     const { val, comment, counter } = read.data.elem;
-    return { key: val, value: comment, counter };
+    const [, contract, before = '0'] = /^([0-9a-f]{64})(?: (\d{1,17}))?$/.exec(comment) ?? [];
+    if (contract === undefined) return undefined;
+    return { key: val, value: contract, bytes: Number(before) + counter.bytes };
   }
   if (map === undefined) {
     const key = readKey(type, json);
@@ -178,7 +175,7 @@ const counted = z.object({
   elem: z.object({
     val: z.string(),
     comment: z.string(),
-    counter: z.object({ bytes: z.number(), packets: z.number() }),
+    counter: z.object({ bytes: z.number() }),
   }),
 });
 

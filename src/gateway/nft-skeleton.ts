@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { CHAINS, type Chain, type Rule } from './nft-chains.ts';
 import type { NftCommand } from './nft-json.ts';
 import type { KernelAbility } from './nft-kernel.ts';
-import { rulesFor } from './nft-rules.ts';
 import { paceSets } from './nft-pace.ts';
+import { rulesFor } from './nft-rules.ts';
 import { type Family, type NotingSet, SET_NAMES, SETS, type SetName } from './nft-sets.ts';
 import type { NetworkSettings } from './plan-settings.ts';
 

@@ -41,11 +41,7 @@ export function planRoutes(settings: NetworkSettings, routes: readonly Route[]):
   return { machines: new Map(machines.map((machine) => [machine.contract, machine])), refused };
 }
 
-function plannedMachine(
-  route: Route,
-  usable: ReadonlySet<string>,
-  { throttleMbit }: NetworkSettings,
-): PlannedMachine {
+function plannedMachine(route: Route, usable: ReadonlySet<string>, { throttleMbit }: NetworkSettings): PlannedMachine {
   const { contract, firstPort, portCount, pace } = route;
   const { ipv4, ipv6, mac, sshPort } = route.machine;
   return {

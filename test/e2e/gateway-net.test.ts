@@ -508,7 +508,9 @@ describe.skipIf(available !== true)(`the gateway in network namespaces${why}`, (
 
   test('limits hold for each machine by itself', async () => {
     await helper.stop();
-    helper = await world.startHelper('dc_agent', `${SETTINGS}new_connections_per_second = 2\nbandwidth_mbit = 100\n`);
+    const limits = 'new_connections_per_second = 2\nbandwidth_mbit = 100\n';
+    const allowance = 'monthly_allowance_gb = 1\nallowance_action = "throttle"\nthrottle_mbit = 1\n';
+    helper = await world.startHelper('dc_agent', SETTINGS + limits + allowance);
     await helper.apply(both);
     const states = await Promise.all(Array.from({ length: 40 }, () => ask('vm1', '203.0.113.9', 53)));
     expect(states.filter((state) => state === 'pub hello').length).toBeLessThan(20);
@@ -518,6 +520,38 @@ describe.skipIf(available !== true)(`the gateway in network namespaces${why}`, (
     expect(await world.place('pub').order('download', { host: PUBLIC, port: 20_011, bytes: 3_000_000 })).toBe(
       3_000_000,
     );
+    expect((await helper.apply(both)).repaired).toEqual([]);
+  });
+
+  test('a machine whose allowance is used up is slow at every port, its neighbours are not, and then it is no more', async () => {
+    const text = 'x'.repeat(10_000);
+    const batch = async (port: number) => {
+      const asked = Array.from({ length: 5 }, () => world.place('pub').order('ask', { host: PUBLIC, port, text }));
+      return (await Promise.all(asked)).filter((answer) => answer === 'silence').length;
+    };
+    /** 2 MB, of which a slow machine gets 150 kB at once, and then 125 kB in a second. */
+    const loses = async (port: number) => {
+      for (let n = 0; n < 40; n++) if ((await batch(port)) > 0) return true;
+      return false;
+    };
+    /** Four times what a slow machine gets at once. A busy computer may be late for some of it. */
+    const isFast = async (port: number) => {
+      let lost = 0;
+      for (let n = 0; n < 12; n++) lost += await batch(port);
+      return lost <= 10;
+    };
+    const slow: Route = { ...route(1), pace: 'slow' };
+    expect(await helper.apply([slow, route(2)])).toEqual({ repaired: [], refused: {} });
+    expect(await loses(20_015)).toBe(true);
+    expect(await isFast(20_025)).toBe(true);
+    // It goes on all the same.
+    expect(await world.place('pub').order('download', { host: PUBLIC, port: 20_011, bytes: 50_000 })).toBe(50_000);
+    // The helper forgets nothing of it, and the table neither.
+    await nft('flush', 'ruleset');
+    await helper.apply([slow, route(2)]);
+    expect(await loses(20_015)).toBe(true);
+    await helper.apply(both);
+    expect(await isFast(20_015)).toBe(true);
     expect((await helper.apply(both)).repaired).toEqual([]);
   });
 });

@@ -7,7 +7,8 @@ export const trafficCommand: Command = {
   description:
     'Bytes to and from each machine since its contract began, in the calendar month, and in the last 24 hours, as the platform ' +
     'is told. They outlast reboots and restarts; what a counter held between the last look and its loss is missing. Counted at the ' +
-    'ports of this host, or where the backend has better, at the machine’s network card. Works whether the agent runs or not.',
+    'ports of this host, or where the backend has better, at the machine’s network card. With a monthly allowance, how much of it is ' +
+    'used up. Works whether the agent runs or not.',
   operands: [{ name: 'contract', description: 'contract id, or the beginning of one', takes: 'optional' }],
   options: [{ flags: '--json', description: 'print everything that is known as JSON' }],
   examples: [

@@ -16,7 +16,8 @@ export const traffic: Handler = async (args, io) => {
   const shown = chosen === undefined ? contracts : new Map([...contracts].filter(([contract]) => contract === chosen));
   const one = chosen === undefined ? undefined : contracts.get(chosen);
   if (flag(args, 'json')) io.out(JSON.stringify(Object.fromEntries(shown), null, 2));
-  else if (chosen !== undefined && one !== undefined) io.out(renderOne(chosen, one, { now: Date.now(), colors: io.colors, ...limits }));
+  else if (chosen !== undefined && one !== undefined)
+    io.out(renderOne(chosen, one, { now: Date.now(), colors: io.colors, ...limits }));
   else io.out(renderTraffic(shown, { now: Date.now(), ...limits }));
   return EXIT.ok;
 };
