@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { OperationId } from '../ports/ids.ts';
+import type { ExternalId, OperationId } from '../ports/ids.ts';
 import { apply } from './apply.ts';
 import {
   admission,
@@ -20,7 +20,7 @@ import {
   toldAt,
   upTo,
 } from './fixtures.ts';
-import type { ContractEvent, ContractRecord } from './record.ts';
+import type { ContractEvent, ContractRecord, Credential } from './record.ts';
 import type { Step } from './steps.ts';
 
 const fresh = told();
@@ -185,6 +185,38 @@ describe('apply', () => {
       });
     });
 
+    it('of a login says how far its host key is to be trusted, until another machine is made', () => {
+      const seen = told(...upTo('create'), ...did('verify', { hostKey: 'SHA256:x', hostKeyTrust: 'first-use' }));
+      expect(seen.hostKeyTrust).toBe('first-use');
+      expect(andThen(seen, done('create', { instance: MACHINE })).hostKeyTrust).toBeUndefined();
+    });
+
+    it('of a start leaves what to expect of the same machine’s host key, and forgets it for another', () => {
+      const pinned = andThen(fresh, done('create', { instance: { ...MACHINE, hostKey: 'SHA256:ours' } }));
+      const moved = { ...MACHINE, ipv4: '192.0.2.99' };
+      expect(andThen(pinned, done('start', { instance: moved })).instance?.hostKey).toBe('SHA256:ours');
+      const other = { ...MACHINE, externalId: 'machine-2' as ExternalId };
+      expect(andThen(pinned, done('start', { instance: other })).instance?.hostKey).toBeUndefined();
+    });
+
+    it('of a start asks for another login before a machine is handed over, and not after', () => {
+      const made = told(...upTo('verify'));
+      expect([made.goal, andThen(made, done('start')).verified]).toEqual(['deliver', false]);
+      expect([kept.goal, andThen(kept, done('start')).verified]).toEqual(['keep', true]);
+    });
+
+    it.each([
+      done('publish-name'),
+      done('recipe'),
+      done('create', { instance: MACHINE }),
+      done('reset', { sealedPassword: 'SEALED' }),
+      done('verify'),
+    ])('holds nothing that its event did not say: $step', (event) => {
+      const record = andThen(fresh, event);
+      const nothing = Object.entries({ ...record, ...record.dnsName }).filter(([, value]) => value === undefined);
+      expect(nothing).toEqual([]);
+    });
+
     it('of a start keeps the address, which may be new', () => {
       const moved = { ...MACHINE, ipv4: '192.0.2.99' };
       expect(changes(kept, done('start', { instance: moved }))).toMatchObject({ instance: moved });
@@ -230,8 +262,23 @@ describe('apply', () => {
     const back = andThen(gone, { type: 'reappeared', operation: first.operation });
     expect(back).toMatchObject({ machine: 'made', operation: first.operation });
     expect(back.earlierOperations).toContain(operation);
-    expect(back.instance).toBeUndefined();
     expect(back.closedAt).toBeUndefined();
+  });
+
+  it('knows nothing of the machine of an earlier operation but that it is there', () => {
+    const operation = 'e'.repeat(32) as OperationId;
+    const back = andThen(kept, { type: 'reappeared', operation });
+    expect(kept.instance).toEqual(MACHINE);
+    expect(back.instance).toBeUndefined();
+    expect(back).toMatchObject({ machine: 'made', operation, handles: {}, earlierOperations: [kept.operation] });
+  });
+
+  it('remembers the last sixteen operations, each once', () => {
+    const operations = Array.from({ length: 20 }, (_, index) => String(index).padStart(32, '0') as OperationId);
+    const seen = [...operations, ...operations.slice(18)];
+    const record = seen.reduce((before, operation) => andThen(before, { type: 'reappeared', operation }), kept);
+    expect(record.operation).toBe(operations[19]);
+    expect(record.earlierOperations).toEqual([...operations.slice(4, 18), operations[19], operations[18]]);
   });
 
   it('adopts a machine in one entry, as if it had been handed over', () => {
@@ -245,6 +292,9 @@ describe('apply', () => {
     const record = apply(undefined, CONTRACT, event, NOW);
     expect(record).toMatchObject({
       goal: 'keep',
+      why: 'adopted by an operator',
+      verified: true,
+      maybeDelivered: true,
       machine: 'made',
       delivered: true,
       announced: true,
@@ -262,6 +312,7 @@ describe('apply', () => {
   });
 
   describe('the password', () => {
+    const sealed = (envelope: string): Credential => ({ envelope, sealedFor: 'ab'.repeat(32) });
     const withPassword = told(...upTo('announce'), intent('create'), done('create', { sealedPassword: 'SEALED' }));
 
     it('is dropped once the platform has it, from the time line too', () => {
@@ -287,6 +338,35 @@ describe('apply', () => {
       expect(set).toMatchObject({ sealedPassword: 'NEXT' });
       expect(set.nextPassword).toBeUndefined();
       expect(JSON.stringify(andThen(begun, { type: 'closed', why: 'removed' }))).not.toContain('NEXT');
+    });
+
+    it('that is sealed to its tenant is kept beside ours, and gone with it', () => {
+      const made = told(done('create', { sealedPassword: 'SEALED', credential: sealed('TO-TENANT') }));
+      expect(made.credential).toEqual(sealed('TO-TENANT'));
+      const closed = andThen(made, { type: 'closed', why: 'removed' });
+      expect(JSON.stringify(closed)).not.toMatch(/SEALED|TO-TENANT/);
+
+      const asked = andThen(made, { type: 'password', sealedPassword: 'NEXT', sealFor: 'KEY' });
+      expect(asked).toMatchObject({ nextPassword: 'NEXT', nextSealFor: 'KEY' });
+      expect(JSON.stringify(andThen(asked, { type: 'closed', why: 'removed' }))).not.toMatch(/NEXT|nextSealFor/);
+      const again = andThen(asked, { type: 'password', sealedPassword: 'LAST' });
+      expect(Object.keys(again)).not.toContain('nextSealFor');
+
+      const set = andThen(asked, done('reset', { sealedPassword: 'NEXT', credential: sealed('NEW-TO-TENANT') }));
+      expect(set).toMatchObject({ sealedPassword: 'NEXT', credential: sealed('NEW-TO-TENANT') });
+      expect(Object.keys(set)).not.toContain('nextSealFor');
+      const unsealed = andThen(asked, done('reset', { sealedPassword: 'NEXT' }));
+      expect(Object.keys(unsealed)).not.toContain('credential');
+      expect(andThen(asked, done('reset'))).toMatchObject({ nextPassword: 'NEXT', nextSealFor: 'KEY' });
+    });
+
+    it('and what a recipe printed are blank in the time line', () => {
+      const recipe = { ok: true, summary: 'well', output: 'hello' };
+      const record = told({ type: 'password', sealedPassword: 'NEXT' }, done('recipe', { recipe }));
+      expect(record.history.map(({ event }) => event).slice(-2)).toEqual([
+        { type: 'password', sealedPassword: '' },
+        done('recipe', { recipe: { ...recipe, output: '' } }),
+      ]);
     });
 
     it('leaves the rest of its entry in the time line', () => {

@@ -89,6 +89,11 @@ describe('the breakers of several targets', () => {
     expect(verdict.held).toHaveLength(6);
   });
 
+  it('hold what is one too many in all', () => {
+    const two = [share('a', 2, { owned: 3 }), share('b', 2, { owned: 3 })];
+    expect(counts(judgeShares(two, policy))).toEqual({ allowed: 0, held: 4 });
+  });
+
   it('count for the whole only what a target’s own limit lets pass, so an approved clearance holds nobody else up', () => {
     const cleared = share('a', 0, { recent: 50, owned: 5 });
     expect(counts(judgeShares([cleared, share('b', 1, { owned: 15 })], policy))).toEqual({ allowed: 1, held: 0 });

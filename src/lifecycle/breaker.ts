@@ -44,16 +44,16 @@ export interface Share {
  * looks at what those let through, since a sick platform may doom a few on each.
  */
 export function judgeShares(shares: readonly Share[], policy: BreakerPolicy): Verdict {
-  const own = shares.map((share) => judge(share.doomed, share.owned, share.recent, policy));
-  const passed = shares.flatMap((share, index) => {
-    const allowed = new Set(own[index]?.allowed);
+  const own = shares.map((share) => ({ share, verdict: judge(share.doomed, share.owned, share.recent, policy) }));
+  const passed = own.flatMap(({ share, verdict }) => {
+    const allowed = new Set(verdict.allowed);
     return share.doomed.filter((one) => allowed.has(one.contract));
   });
   const owned = sum(shares.map((share) => share.owned));
   // What an operator let go on one target beyond its own limit is no sign that the platform is sick.
   const recent = sum(shares.map((share) => Math.min(share.recent, limitFor(share.owned, policy))));
   const { allowed, held } = judge(passed, owned, recent, policy);
-  return { allowed, held: [...own.flatMap((verdict) => verdict.held), ...held] };
+  return { allowed, held: [...own.flatMap(({ verdict }) => verdict.held), ...held] };
 }
 
 function limitFor(owned: number, policy: BreakerPolicy): number {

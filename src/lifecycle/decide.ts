@@ -1,5 +1,5 @@
 import type { Policy } from './policy.ts';
-import { recipeFailed, recipeStep } from './recipe.ts';
+import { failedRecipe, recipeStep } from './recipe.ts';
 import type { ContractRecord, Goal, RemoveReason } from './record.ts';
 import { dueAt, startDueAt } from './retry.ts';
 import type { Step } from './steps.ts';
@@ -138,10 +138,9 @@ function givenUp(record: ContractRecord, world: World, policy: Policy, now: numb
     const { text, publicText } = permanent;
     return { kind: 'goal', goal: 'remove', reason: 'failed', why: text, publicReason: publicText ?? CANNOT };
   }
-  if (recipeFailed(record, world.can)) {
-    const why = record.recipe?.summary ?? CANNOT;
-    return { kind: 'goal', goal: 'remove', reason: 'failed', why, publicReason: why };
-  }
+  const bad = failedRecipe(record, world.can);
+  if (bad !== undefined)
+    return { kind: 'goal', goal: 'remove', reason: 'failed', why: bad.summary, publicReason: bad.summary };
   if (record.tries.create?.kind === 'capacity') {
     return {
       kind: 'goal',

@@ -16,6 +16,7 @@ import {
   upTo,
 } from './fixtures.ts';
 import { defaultPolicy } from './policy.ts';
+import { planOf } from './recipe.ts';
 import type { ContractEvent, ContractRecord, RecipeEnd, RecipePlan } from './record.ts';
 
 const GOOD: RecipeEnd = { ok: true, exit: 0, seconds: 3, summary: 'well', output: 'hello' };
@@ -103,6 +104,20 @@ describe('a recipe', () => {
     expect(next(old, CALM)).toBe('deliver');
     const delivered = toldAt(NOW, admission({ ...ORDER, postProvisionScript: 'echo' }), ...upTo('release'));
     expect(next(andThen(delivered, { type: 'goal', goal: 'deliver', why: 'restored' }))).toBe('deliver');
+  });
+
+  it('of the making ends the contract when it went wrong, whatever else would be settled', () => {
+    const failing = sold({ by: 'create' }, ...upTo('verify'), ...ended(BAD));
+    expect(decide(failing, WORLD, defaultPolicy, NOW)).toMatchObject({
+      kind: 'goal',
+      reason: 'failed',
+      why: BAD.summary,
+    });
+  });
+
+  it('of format 1 has five minutes, and its failure is the contract’s', () => {
+    const old = toldAt(NOW, admission({ ...ORDER, postProvisionScript: 'echo' }), ...upTo('verify'));
+    expect(planOf(old, { runScript: true })).toEqual({ by: 'backend', onFailure: 'fail', limitSeconds: 300 });
   });
 
   it('keeps what it printed in the record only: the time line is handed about', () => {

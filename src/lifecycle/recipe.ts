@@ -1,4 +1,4 @@
-import type { ContractRecord, RecipePlan } from './record.ts';
+import type { ContractRecord, RecipeEnd, RecipePlan } from './record.ts';
 
 /** What a target can do for recipes. */
 export interface RecipeWays {
@@ -25,7 +25,7 @@ export function recipeStep(record: ContractRecord, ways: RecipeWays): 'recipe' |
   return plan.by === 'ssh' && record.withdrawn !== true ? 'withdraw' : undefined;
 }
 
-/** Whether its end means that there is nothing to hand over. */
-export function recipeFailed(record: ContractRecord, ways: RecipeWays): boolean {
-  return record.recipe?.ok === false && planOf(record, ways)?.onFailure !== 'deliver';
+/** How the recipe ended, when that means that there is nothing to hand over. */
+export function failedRecipe(record: ContractRecord, ways: RecipeWays): RecipeEnd | undefined {
+  return record.recipe?.ok === false && planOf(record, ways)?.onFailure !== 'deliver' ? record.recipe : undefined;
 }

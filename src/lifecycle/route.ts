@@ -43,7 +43,7 @@ export function allocateRoute(
     if (isReserved(record, now)) for (const port of portsOf(record.route)) taken.add(port);
   }
   if (own?.portCount === range.perMachine && isFree(own.firstPort, range, taken)) return own;
-  for (let first = range.first; first + range.perMachine - 1 <= range.last; first += range.perMachine) {
+  for (let first = range.first; first <= range.last; first += range.perMachine) {
     if (isFree(first, range, taken))
       return { slug: newSlug(random, slugs), firstPort: first, portCount: range.perMachine };
   }
@@ -148,8 +148,7 @@ function taken(other: Route | undefined): string | undefined {
 
 /** What is open and proved had its address before what is yet to be opened. */
 function byClaim(one: ContractRecord, other: ContractRecord): number {
-  const [left, right] = [one, other].map(({ routeState }) => (routeState === 'open' ? 0 : 1));
-  return (left ?? 0) - (right ?? 0) || one.admittedAt - other.admittedAt;
+  return Number(other.routeState === 'open') - Number(one.routeState === 'open') || one.admittedAt - other.admittedAt;
 }
 
 function wanted(record: ContractRecord): Route | undefined {

@@ -35,8 +35,8 @@ const running = await startAgent({
   budget,
   settings: { workIntervalMs: 200, reconcileIntervalMs: 2_000, maxConcurrentProvisioning: 8 },
 });
-running.agent.drain();
-parentPort?.on('message', () => running.agent.resume());
+await running.agent.drain();
+parentPort?.on('message', () => void running.agent.resume());
 
 let due = performance.now();
 /** Runs ahead, and remembers when what it was asked for should have happened. */
