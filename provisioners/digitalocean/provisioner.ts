@@ -42,7 +42,9 @@ export interface DigitalOceanInput {
  * Everything that the contract has except what needs a hand inside the machine: the API has none there, and a password that it
  * resets is mailed to the account's owner.
  */
-export type DigitalOceanProvisioner = Required<Omit<Provisioner, 'setKeys' | 'setPassword' | 'runScript'>>;
+export type DigitalOceanProvisioner = Required<
+  Omit<Provisioner, 'setKeys' | 'setPassword' | 'newPassword' | 'runScript'>
+>;
 
 /** A DigitalOcean account as a backend: one droplet for each machine. */
 export function openDigitalOcean({ access, deps, settings, release }: DigitalOceanInput): DigitalOceanProvisioner {

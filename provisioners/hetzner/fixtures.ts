@@ -114,6 +114,7 @@ export function benchOf(
       const address = project.primaryIps.get(truth(id)?.ipv4 ?? 0)?.ip ?? '';
       return (core.guestAt(address)?.authorizedKeys ?? []).filter((key) => key !== NOBODYS_KEY);
     },
+    passwordOpens: async (id, password) => truth(id)?.rootPassword === password,
     leftovers: async () => [
       ...[...project.servers.values()].map(({ id }) => `server ${id}`),
       ...[...project.primaryIps.keys()].map((id) => `primary IP ${id}`),

@@ -163,7 +163,7 @@ describe('traffic', () => {
 
 describe('a password', () => {
   test('cannot be reset where nobody knows of a guest agent', () => {
-    expect(opened.provisioner.resetPassword).toBeUndefined();
+    expect(opened.provisioner.newPassword).toBeUndefined();
   });
 
   test('is given back once the guest has it, and not when no agent answers', async () => {
@@ -171,7 +171,7 @@ describe('a password', () => {
     const machine = await made();
     const reset = () =>
       play(
-        (op) => opened.provisioner.resetPassword?.(refOf(machine), op) ?? Promise.reject(new Error('absent')),
+        (op) => opened.provisioner.newPassword?.(refOf(machine), op) ?? Promise.reject(new Error('absent')),
         machine,
       );
     const { user, password } = await reset();

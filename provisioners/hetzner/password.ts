@@ -12,7 +12,7 @@ const LIMIT_MS = 60_000;
  * The password is good only when the action has succeeded. For images that are known to run the agent: without it the API takes
  * the order and fails later.
  */
-export async function resetPassword(
+export async function newPassword(
   target: Target,
   ref: OwnedRef,
   op: Operation,

@@ -9,7 +9,6 @@ import {
   type PluginDeps,
   type Provisioner,
   ProvisionerError,
-  type Secret,
 } from '../../src/provisioner/index.ts';
 import { createCatalogue } from './catalogue.ts';
 import { checkTarget } from './check.ts';
@@ -21,7 +20,7 @@ import { createFleet } from './fleet.ts';
 import { isBlocked, toInstance } from './instance.ts';
 import { createProjectKey } from './keys.ts';
 import { findLeftovers } from './leftovers.ts';
-import { resetPassword } from './password.ts';
+import { newPassword } from './password.ts';
 import { gone, switchOff, switchOn } from './power.ts';
 import type { Project } from './project.ts';
 import { createReader } from './reader.ts';
@@ -40,13 +39,11 @@ export interface HetznerInput {
   readonly release?: () => Promise<void>;
 }
 
-/** Everything that the contract has except what needs a hand inside the machine, and one thing more. */
+/** Everything that the contract has except what needs a hand inside the machine; `newPassword` where the images run the guest agent. */
 export type HetznerProvisioner = Required<
-  Omit<Provisioner, 'setKeys' | 'setPassword' | 'runScript' | 'adoptable' | 'adopt'>
-> & {
-  /** Present where the images are known to run the guest agent. The API chooses the password. */
-  resetPassword?(ref: OwnedRef, op: Operation): Promise<{ readonly user: string; readonly password: Secret }>;
-};
+  Omit<Provisioner, 'setKeys' | 'setPassword' | 'newPassword' | 'runScript' | 'adoptable' | 'adopt'>
+> &
+  Pick<Provisioner, 'newPassword'>;
 
 /** A Hetzner Cloud project as a backend: one cloud server for each machine. */
 export function openHetzner({ project, deps, settings, release }: HetznerInput): HetznerProvisioner {
@@ -82,7 +79,7 @@ export function openHetzner({ project, deps, settings, release }: HetznerInput):
     start: (ref, op) => changing(() => start(target, ref, op)),
     observe: (ref, ctx) => observe(target, ref, ctx),
     ...createFacts(target),
-    ...(settings.guest_agent === 'present' ? { resetPassword: (ref, op) => resetPassword(target, ref, op) } : {}),
+    ...(settings.guest_agent === 'present' ? { newPassword: (ref, op) => newPassword(target, ref, op) } : {}),
     async close() {
       closing.abort(new Error('the target was closed'));
       await release?.();

@@ -23,7 +23,7 @@ describe.skipIf(document === undefined)(`every request${document ? '' : ` (${WHY
     const ref = { stamp: order.stamp, externalId: instance.externalId, handles: {} };
     await provisioner.check(context);
     await provisioner.list(context);
-    await provisioner.resetPassword?.(ref, op);
+    await provisioner.newPassword?.(ref, op);
     core.admin.setGuest(Number(instance.externalId), { acpi: false });
     await provisioner.stop(ref, op);
     await provisioner.start(ref, op);

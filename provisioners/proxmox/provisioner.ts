@@ -24,7 +24,7 @@ export function openProxmox(
   settings: ProxmoxSettings,
   deps: PluginDeps,
   transport = transportOf(settings, deps),
-): Required<Provisioner> {
+): Required<Omit<Provisioner, 'newPassword'>> {
   const backend = createBackend(settings, deps, transport);
   return {
     capabilities: { readiness: 'ssh', healthCheck: true },

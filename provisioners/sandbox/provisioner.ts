@@ -33,7 +33,7 @@ export interface SandboxInput {
 const MACHINE = 'machine';
 
 /** Nothing else makes machines in a sandbox, so there is nothing to adopt. */
-export type SandboxProvisioner = Required<Omit<Provisioner, 'runScript' | 'adoptable' | 'adopt'>> &
+export type SandboxProvisioner = Required<Omit<Provisioner, 'newPassword' | 'runScript' | 'adoptable' | 'adopt'>> &
   Pick<Provisioner, 'runScript'>;
 
 /** The sandbox behind any transport: a socket, or the core itself under a virtual clock. */

@@ -38,17 +38,17 @@ export function guestOf({ clock }: Cloud, server: Server): GuestAnswer {
 /** What a snapshot of this server remembers. */
 export function diskOf(server: Server): Disk {
   const disk = inside(server, readUserData(server.userData));
-  return { ...disk, hostKey: disk.hostKey ?? server.hostKey };
+  return { ...disk, hostKey: disk.hostKey ?? server.hostKey, rootPassword: server.rootPassword };
 }
 
 /** The first boot adds keys to those on the disk; host keys it makes anew, unless they are ordered or told to stay. */
 function inside(server: Server, setup: GuestSetup): Disk {
-  const { disk } = server;
+  const { disk, rootPassword } = server;
   const authorizedKeys = [...new Set([...(disk?.authorizedKeys ?? []), ...server.publicKeys, ...setup.authorizedKeys])];
   if (setup.hostKey) {
     const [, blob = ''] = setup.hostKey.public.split(' ');
-    return { authorizedKeys, hostKey: setup.hostKey.private, identity: blob };
+    return { authorizedKeys, hostKey: setup.hostKey.private, identity: blob, rootPassword };
   }
   if (disk && setup.keepsHostKeys) return { ...disk, authorizedKeys };
-  return { authorizedKeys, hostKey: undefined, identity: `server ${server.id}` };
+  return { authorizedKeys, hostKey: undefined, identity: `server ${server.id}`, rootPassword };
 }

@@ -29,7 +29,7 @@ export function newServer(cloud: Cloud, given: NewServer): Server {
     labels,
     userData: given.userData ?? '',
     publicKeys: given.publicKeys ?? [],
-    rootPassword: given.rootPassword,
+    rootPassword: given.rootPassword ?? image?.contents?.rootPassword,
     ipv4: undefined,
     ipv6: undefined,
     privateNets: [],

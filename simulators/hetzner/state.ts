@@ -38,6 +38,7 @@ export interface Disk {
   readonly hostKey: string | undefined;
   /** What the host key's fingerprint is made of. */
   readonly identity: string;
+  readonly rootPassword: string | undefined;
 }
 
 export interface Image {

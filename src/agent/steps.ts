@@ -214,17 +214,14 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
 
   async reset(context) {
     const { deps, target, record, asked } = context;
-    if (target.provisioner.setPassword === undefined) throw new Error('reset on a backend that cannot');
+    if (target.provisioner.setPassword === undefined) return resetByBackend(context);
     const begun = record.nextPassword !== undefined;
     const sealFor = begun ? record.nextSealFor : (asked.sealFor ?? record.order.tenantKey);
     const sealed = record.nextPassword ?? deps.vault.seal(makePassword(deps.random));
     const password = deps.vault.open(sealed);
     // Before anything changes: a password that cannot be sealed must not be set.
     const handed = handOver(password, record, sealFor, deps);
-    if (handed === undefined)
-      return [
-        { type: 'failed', step: 'reset', kind: 'config', text: 'the key to seal it for is no Ed25519 public key' },
-      ];
+    if (handed === undefined) return [UNSEALABLE];
     // To whom it is sealed is written down with it: after a crash it must not go out in clear.
     const kept = { type: 'password', sealedPassword: sealed, ...(sealFor === undefined ? {} : { sealFor }) } as const;
     if (!begun) await deps.ledger.append(record.contract, kept);
@@ -246,6 +243,27 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
     const instance = await target.provisioner.start(ownedRef(record, deps.agent), operation(context));
     return [{ type: 'done', step: 'start', instance: instanceData(instance) }];
   },
+};
+
+/**
+ * The backend chooses the password, so nobody can know it beforehand: after a crash, or an answer that was lost, it is nobody's, and the
+ * next attempt has another one made.
+ */
+async function resetByBackend(context: StepContext): Promise<ContractEvent[]> {
+  const { deps, target, record, asked } = context;
+  if (target.provisioner.newPassword === undefined) throw new Error('reset on a backend that cannot');
+  const sealFor = asked.sealFor ?? record.order.tenantKey;
+  if (sealFor !== undefined && sealProbe(deps, record, sealFor) === undefined) return [UNSEALABLE];
+  const { password } = await target.provisioner.newPassword(ownedRef(record, deps.agent), operation(context));
+  const handed = handOver(password.reveal(), record, sealFor, deps);
+  return [handed === undefined ? UNSEALABLE : { type: 'done', step: 'reset', ...handed }];
+}
+
+const UNSEALABLE: ContractEvent = {
+  type: 'failed',
+  step: 'reset',
+  kind: 'config',
+  text: 'the key to seal it for is no Ed25519 public key',
 };
 
 const NEEDS_NO_ROUTE: ContractEvent = { type: 'unrouted', why: 'the machine is reached without this host' };

@@ -91,13 +91,13 @@ export class Target {
     setPassword: boolean;
     runScript?: boolean;
   } {
-    const { stop, start, setKeys, setPassword, runScript, capabilities } = this.provisioner;
+    const { stop, start, setKeys, setPassword, newPassword, runScript, capabilities } = this.provisioner;
     return {
       stop: stop !== undefined,
       start: start !== undefined,
       needsLogin: capabilities.readiness === 'ssh',
       setKeys: setKeys !== undefined,
-      setPassword: setPassword !== undefined,
+      setPassword: setPassword !== undefined || newPassword !== undefined,
       runScript: runScript !== undefined,
     };
   }

@@ -62,6 +62,10 @@ describe('a new route', () => {
     );
   });
 
+  it('may be the one port that there is', () => {
+    expect(allocate([], { first: 20_000, last: 20_000, perMachine: 1 })?.firstPort).toBe(20_000);
+  });
+
   it('never has a slug that anybody had, however long ago', () => {
     const old = holder(1, route(20_000, 'a9a9a9'), { closedAt: NOW - 400 * HOUR });
     const given = allocateRoute(CONTRACT, [old], {

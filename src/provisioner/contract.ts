@@ -54,6 +54,11 @@ export interface Provisioner {
   /** Sets the login user's password inside the machine; never by a command line. Repeatable with the same password. */
   setPassword?(ref: OwnedRef, password: Secret, op: Operation): Promise<{ readonly user: string }>;
   /**
+   * For backends that choose passwords themselves: has a new one made and set for the login user, and tells it this once. Asked again,
+   * also after an answer that was lost, it makes another. Not used where there is `setPassword`.
+   */
+  newPassword?(ref: OwnedRef, op: Operation): Promise<{ readonly user: string; readonly password: Secret }>;
+  /**
    * Runs a script inside the machine as root, by the backend's own hand, and resolves with how it ended. At most once per operation:
    * a mark in the machine decides, so a later call with the same operation finds the end, or waits for it. Throws `permanent` when it
    * was cut off and cannot be known to have ended. Absent = the agent runs scripts by SSH, where `agentKey` let it in.

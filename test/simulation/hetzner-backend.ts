@@ -23,7 +23,7 @@ export function hetznerBackend(suspend: HetznerSettings['suspend']) {
 class HetznerStage implements Backend {
   /** The platform means its own resale by `hetzner`, so no target is found by that. */
   readonly type = 'hcloud';
-  readonly cannot = new Set(['keys', 'passwords'] as const);
+  readonly cannot = new Set(['keys'] as const);
   readonly #clock: Clock;
   readonly #core: HetznerCore;
   readonly #settings: (offerings: readonly string[]) => HetznerSettings;
@@ -67,6 +67,7 @@ class HetznerStage implements Backend {
         server_types: ['cx23', 'cpx22'],
         locations: ['fsn1', 'nbg1'],
         image: 'debian-13',
+        guest_agent: 'present',
         max_servers: maxMachines,
         suspend,
       });
@@ -191,7 +192,7 @@ class HetznerStage implements Backend {
 
   #asleep({ labels, contents }: Image): SeenMachine {
     const [id = '', ipv4] = [labels[LABEL.first], labels['dc-agent/ipv4']];
-    return this.#machine(id, labels, 'stopped', ipv4, contents?.authorizedKeys ?? [], undefined);
+    return this.#machine(id, labels, 'stopped', ipv4, contents?.authorizedKeys ?? [], contents?.rootPassword);
   }
 
   #machine(

@@ -36,6 +36,35 @@ export const accessRules: readonly Rule[] = [
     },
   },
   {
+    says: 'newPassword tells the one that opens the machine from then on, and for whom',
+    async check(bench) {
+      const newPassword = method(bench.provisioner, 'newPassword');
+      const opens = offered(bench.passwordOpens, 'trying a password');
+      const { order, instance } = await made(bench);
+      for (const attempt of [1, 2]) {
+        const { user, password } = await newPassword(refOf(instance), operation(order.stamp, { attempt }));
+        assert.match(user, /^[a-z_][a-z0-9_-]{0,31}$/);
+        assert.equal(
+          await opens(instance.externalId, password.reveal()),
+          true,
+          'the password does not open the machine',
+        );
+      }
+      assert.equal(await powerOf(bench, instance), 'running');
+      await holds(bench, order, 1);
+    },
+  },
+  {
+    says: 'newPassword does not pretend to have made one when the machine is gone',
+    async check(bench) {
+      const newPassword = method(bench.provisioner, 'newPassword');
+      const { order, instance } = await made(bench);
+      await bench.provisioner.destroy(refOf(instance), operation(order.stamp));
+      await refused(newPassword(refOf(instance), operation(order.stamp)));
+      await holds(bench, order, 0);
+    },
+  },
+  {
     says: 'setKeys does not pretend to have done it when the machine is gone',
     async check(bench) {
       const setKeys = method(bench.provisioner, 'setKeys');

@@ -20,6 +20,7 @@ const ACTS: Readonly<Record<string, (provisioner: Provisioner) => Act>> = {
     const setPassword = method(provisioner, 'setPassword');
     return (ref, op) => setPassword(ref, new Secret(freshOperation()), op);
   },
+  'have a new password made for': (provisioner) => method(provisioner, 'newPassword'),
 };
 
 export const ownershipRules: readonly Rule[] = [
