@@ -97,7 +97,7 @@ export async function runAgent(config: Config, options: RunOptions): Promise<Exi
       sealCredential: trySealCredentials,
       vault: guardedVault(createVault(key.secret, systemRandom)),
       targets,
-      ...(await gatewayDeps(config)),
+      ...gatewayDeps(config),
       trafficStore: trafficStore(config.agent.stateDir),
       drain: await DrainSwitch.open(systemDisk, config.agent.stateDir),
       clockSkewMs: () => platform.skew()?.skewMs,

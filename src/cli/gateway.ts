@@ -5,10 +5,10 @@ import { openGateway, zoneOf } from '../gateway/open.ts';
 import { systemDisk } from '../ports/system-disk.ts';
 
 /** The gateway as configured, for the daemon; nothing where there is no `[gateway]`. Talks to nobody yet. */
-export async function gatewayDeps({ gateway }: Config): Promise<Pick<AgentDeps, 'gateway'>> {
+export function gatewayDeps({ gateway }: Config): Pick<AgentDeps, 'gateway'> {
   if (gateway === undefined) return {};
   const { dcId, dns, monthlyAllowanceBytes, policy, targets, throttleMbit } = gateway;
-  const port = await openGateway(gateway);
+  const port = openGateway(gateway);
   const zone = zoneOf(gateway);
   return {
     gateway: {

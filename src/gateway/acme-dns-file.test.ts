@@ -6,6 +6,8 @@ const account = { serverUrl: 'https://api.example.org/acme', username: 'user', p
 describe('the file with the account for certificates', () => {
   it('is read as it was written', () => {
     expect(parseAcmeDns(renderAcmeDns(account), '/f')).toEqual(account);
+    const named = { ...account, dcId: 'dc-sl' };
+    expect(parseAcmeDns(renderAcmeDns(named), '/f')).toEqual(named);
   });
 
   it.each(['', 'hidden', '{"password":"hidden"}', renderAcmeDns({ ...account, serverUrl: 'hidden' })])(

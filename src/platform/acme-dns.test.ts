@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../ports/clock.ts';
-import { publishChallenge } from './acme-dns.ts';
+import { askAboutAccount, publishChallenge } from './acme-dns.ts';
 import type { PlatformErrorKind } from './api.ts';
 import { createHttpTransport, type HttpTransport } from './http-transport.ts';
 import { json, startTestServer, type TestServer, text } from './test-server.ts';
@@ -48,5 +48,25 @@ describe('publishing a challenge', () => {
     expect(error).toMatchObject({ name: 'PlatformError', kind });
     expect(String(error)).not.toContain('geheim');
     expect(server.received).toHaveLength(1);
+  });
+});
+
+describe('asking about an account', () => {
+  const account = { serverUrl: '', username: 'user', password: 'geheim', subdomain: 'sub' };
+
+  it.each([
+    [400, 'taken'],
+    [401, 'replaced'],
+    [503, 'unknown'],
+  ])('the answer %i means that it is %s', async (status, state) => {
+    server.answer = text(status, '{"error":"no"}');
+    expect(await askAboutAccount(transport, systemClock, account)).toMatchObject({ state });
+    // Nothing that could be taken for a challenge.
+    expect(server.received.map(({ body }) => body)).toEqual(['{"subdomain":"sub"}']);
+  });
+
+  it('says that it does not know where nobody answers', async () => {
+    server.answer = (response) => response.destroy();
+    expect(await askAboutAccount(transport, systemClock, account)).toMatchObject({ state: 'unknown' });
   });
 });

@@ -23,11 +23,7 @@ export async function publishChallenge(
   const response = await exchange(transport, clock, {
     method: 'POST',
     path: '/update',
-    headers: {
-      'X-Api-User': account.username,
-      'X-Api-Key': account.password,
-      'Content-Type': 'application/json',
-    },
+    headers: headersOf(account),
     body: wireJson({ subdomain: account.subdomain, txt }),
     timeoutMs: TIMEOUT_MS,
     ...(signal === undefined ? {} : { signal }),
@@ -37,4 +33,42 @@ export async function publishChallenge(
   if (typeof answer !== 'object' || answer === null || !('txt' in answer) || answer.txt !== txt) {
     throw new PlatformError('protocol', 'the acme-dns answer does not confirm the challenge', { status: 200 });
   }
+}
+
+export type AccountAnswer =
+  | { readonly state: 'taken' }
+  /** Another registration of the same id came later. */
+  | { readonly state: 'replaced' }
+  | { readonly state: 'unknown'; readonly why: string };
+
+/**
+ * Whether the account is still the one of its gateway; changes nothing. A challenge without its text is refused either way: who is
+ * unknown with 401, and who is known with 400.
+ */
+export async function askAboutAccount(
+  transport: Transport,
+  clock: Clock,
+  account: AcmeDnsAccount,
+  signal?: AbortSignal,
+): Promise<AccountAnswer> {
+  try {
+    const { status } = await exchange(transport, clock, {
+      method: 'POST',
+      path: '/update',
+      headers: headersOf(account),
+      body: wireJson({ subdomain: account.subdomain }),
+      timeoutMs: TIMEOUT_MS,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    if (status === 400) return { state: 'taken' };
+    if (status === 401) return { state: 'replaced' };
+    return { state: 'unknown', why: `the platform answers with status ${status}` };
+  } catch (error) {
+    if (!(error instanceof PlatformError)) throw error;
+    return { state: 'unknown', why: error.message };
+  }
+}
+
+function headersOf({ username, password }: AcmeDnsAccount): Record<string, string> {
+  return { 'X-Api-User': username, 'X-Api-Key': password, 'Content-Type': 'application/json' };
 }

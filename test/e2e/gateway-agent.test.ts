@@ -125,7 +125,10 @@ describe.skipIf(available !== true)(`the running agent behind one public address
     // Some kernels do not name bridges, which it says.
     const odd = found.filter(({ level, code }) => level !== 'pass' && code !== 'gateway.kernel.bridge');
     expect(odd).toEqual([]);
-    const looked = ['gateway.host', ...(site.hasNames ? ['gateway.caddy', 'gateway.certificate'] : [])];
+    const looked = [
+      'gateway.host',
+      ...(site.hasNames ? ['gateway.caddy', 'gateway.certificate', 'gateway.https.path'] : []),
+    ];
     expect(found.map(({ code }) => code)).toEqual(expect.arrayContaining(looked));
   });
 

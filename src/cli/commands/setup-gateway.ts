@@ -22,7 +22,7 @@ export const setupGatewayCommand: Command = {
       description: 'a bridge on which there are machines and nothing else',
       repeated: true,
     },
-    { flags: '--no-web', description: 'ports only: no names, no HTTPS, no Caddy' },
+    { flags: '--no-web', description: 'no HTTPS, no Caddy' },
     { flags: '--certificates <kind>', description: 'acme-dns, or internal for trying things out; default: acme-dns' },
     { flags: '--files <directory>', description: 'where the units are, when they are not in the program’s package' },
     { flags: '--dry-run', description: 'print every file and command, and change nothing' },

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import type { Config, GatewayConfig } from '../../config/types.ts';
-import { renderAcmeDns } from '../../gateway/acme-dns-file.ts';
+import { createNftGateway } from '../../gateway/nft-gateway.ts';
 import { openGateway } from '../../gateway/open.ts';
 import { GatewayError } from '../../gateway/port.ts';
-import { PlatformError } from '../../platform/api.ts';
+import type { AgentId } from '../../ports/ids.ts';
 import { flag, type Handler } from '../command.ts';
 import { readConfig } from '../configuration.ts';
 import { renderReport, summarise } from '../doctor/report.ts';
@@ -11,10 +11,11 @@ import { EXIT, type ExitCode } from '../exit.ts';
 import { Failure } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { openPlatform, readAgentKey } from '../platform.ts';
-import { readWish } from '../setup/gateway/options.ts';
+import { alone, giveAccountAway, type Register, registerStep } from '../setup/gateway/account.ts';
+import { type GatewayWish, readWish } from '../setup/gateway/options.ts';
 import { type GatewayPlan, planGateway } from '../setup/gateway/plan.ts';
 import { gatewayPlaces, readGatewayRecord } from '../setup/gateway/record.ts';
-import { finishSteps, keepAccount, planGatewayUndo, prepareSteps } from '../setup/gateway/steps.ts';
+import { finishSteps, planGatewayUndo, prepareSteps } from '../setup/gateway/steps.ts';
 import { type ServiceHost, thisHost } from '../setup/service/host.ts';
 import type { Step } from '../setup/service/steps.ts';
 
@@ -29,49 +30,69 @@ export const setupGateway: Handler = async (args, io) => {
       command: 'sudo dc-agent setup gateway',
     });
   }
-  if (flag(args, 'undo')) return undo(config, wish, io, host);
-  const key = await readAgentKey(config);
-  const plan = await planGateway(wish, resolve(args.config), key.publicKey, host);
+  if (flag(args, 'undo')) {
+    const takeBack = () => undo(config, wish, io, host);
+    return wish.dryRun ? takeBack() : alone(host, takeBack);
+  }
+  const { publicKey } = await readAgentKey(config);
+  const make = () =>
+    installGateway({ wish, config: resolve(args.config), agent: publicKey }, registrar(config, io), io, host);
   if (wish.dryRun) {
-    show([...prepareSteps(plan, host), ...accountAsShown(plan), ...finishSteps(plan, host)], io);
+    await make();
     return EXIT.ok;
   }
-  await applyAll(prepareSteps(plan, host), io);
-  // The only thing that somebody outside remembers, so it comes when all else has worked.
-  if (plan.needsAccount) await applyAll(keepAccount(await register(config, plan, io), host), io);
-  await applyAll(finishSteps(plan, host), io);
+  await alone(host, make);
   return report(await readConfig(args, io), io);
 };
 
-/** A second registration would replace the first one's account, so what is written down once is kept. */
-async function register(config: Config, plan: GatewayPlan, io: Io): Promise<string> {
-  const link = openPlatform(config.api.endpoint);
-  const { dcId } = plan.choice;
-  io.err(`registering ${dcId} with the platform`);
-  try {
-    const api = link.signed(await readAgentKey(config), config.api.providerPubkey);
-    return renderAcmeDns(await api.registerGateway(dcId, io.signal));
-  } catch (cause) {
-    if (!(cause instanceof PlatformError)) throw cause;
-    throw new Failure({
-      what: `the platform does not register ${dcId}`,
-      next: 'Everything on this host is prepared: run the command again when that is settled. Another id is chosen with --dc-id; without names and HTTPS it goes with --no-web.',
-      cause,
-    });
-  } finally {
-    await link.close();
-  }
+export interface GatewayInstall {
+  readonly wish: GatewayWish;
+  /** Path of the configuration. */
+  readonly config: string;
+  readonly agent: AgentId;
 }
 
-function accountAsShown({ needsAccount, choice }: GatewayPlan): Pick<Step, 'says'>[] {
-  return needsAccount
-    ? [{ says: `register ${choice.dcId} with the platform, and keep the account for certificates` }]
-    : [];
+/** Makes `host` a gateway, up to the services that run; or shows how, and changes nothing. Repeatable. */
+export async function installGateway(
+  { wish, config, agent }: GatewayInstall,
+  register: Register,
+  io: Io,
+  host: ServiceHost,
+): Promise<void> {
+  const plan = await planGateway(wish, config, agent, host);
+  const steps = [
+    ...prepareSteps(plan, host),
+    // The only thing that somebody outside remembers, so it comes when all else has worked.
+    ...accountSteps(plan, register, host),
+    ...finishSteps(plan, host),
+  ];
+  if (wish.dryRun) show(steps, io);
+  else await applyAll(steps, io);
+}
+
+function accountSteps({ account, choice }: GatewayPlan, register: Register, host: ServiceHost): Step[] {
+  if (account === undefined) return [];
+  return [
+    ...(account.state === 'kept' ? [] : [registerStep(account.file, choice.dcId, register)]),
+    giveAccountAway(account.file, host),
+  ];
+}
+
+function registrar(config: Config, io: Io): Register {
+  return async (dcId) => {
+    const link = openPlatform(config.api.endpoint);
+    try {
+      const api = link.signed(await readAgentKey(config), config.api.providerPubkey);
+      return await api.registerGateway(dcId, io.signal);
+    } finally {
+      await link.close();
+    }
+  };
 }
 
 async function report({ gateway }: Config, io: Io): Promise<ExitCode> {
   if (gateway === undefined) throw new Failure({ what: 'the configuration has no [gateway] after all' });
-  const opened = await openGateway(gateway);
+  const opened = openGateway(gateway);
   try {
     const findings = await opened.check(AbortSignal.any([io.signal, AbortSignal.timeout(30_000)]));
     io.out(renderReport(summarise([{ name: 'gateway', findings }]), io.colors));
@@ -93,7 +114,7 @@ async function undo(
     return EXIT.ok;
   }
   const { gateway } = config;
-  if (gateway !== undefined && !force && !dryRun) await checkUnused(gateway, io);
+  if (gateway !== undefined && !force && !dryRun) await checkUnused(gateway, io, host);
   const { steps, kept } = await planGatewayUndo(record, gateway?.nftTable ?? 'dc_agent', host);
   if (dryRun) show(steps, io);
   else {
@@ -105,19 +126,27 @@ async function undo(
 }
 
 /** Ports are how tenants reach what they pay for. */
-async function checkUnused(gateway: GatewayConfig, io: Io): Promise<void> {
-  const opened = await openGateway(gateway);
+async function checkUnused(gateway: GatewayConfig, io: Io, host: ServiceHost): Promise<void> {
+  // With a helper that is down, ports that it opened stay as they are.
+  const { stderr } = await host.run(['nft', 'list', 'table', 'inet', gateway.nftTable]);
+  if (/No such file or directory/.test(stderr)) return;
+  const open = await openPorts(gateway, io);
+  if (open === 'none') return;
+  throw new Failure({
+    what: `${open} reached through this gateway: their tenants would lose them`,
+    next: 'Drain the agent and wait for the contracts to end. To do it all the same:',
+    command: 'dc-agent setup gateway --undo --force',
+  });
+}
+
+async function openPorts(gateway: GatewayConfig, io: Io): Promise<string> {
+  const opened = createNftGateway(gateway);
   try {
     const routes = await opened.traffic(AbortSignal.any([io.signal, AbortSignal.timeout(10_000)]));
-    if (routes.length === 0) return;
-    throw new Failure({
-      what: `${routes.length} machines are reached through this gateway: their tenants would lose them`,
-      next: 'Drain the agent and wait for the contracts to end. To do it all the same:',
-      command: 'dc-agent setup gateway --undo --force',
-    });
+    return routes.length === 0 ? 'none' : `${routes.length} machines are`;
   } catch (error) {
-    // A helper that is gone already serves nobody.
     if (!(error instanceof GatewayError)) throw error;
+    return `the helper does not say how many machines are (${error.message}); perhaps some are`;
   } finally {
     await opened.close();
   }

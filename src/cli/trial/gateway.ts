@@ -88,7 +88,7 @@ interface Doing extends Reaching {
 /** Gives a test machine ports beside those of all contracts, proves that they lead to it, and takes them away again, whatever happens. */
 async function tryGateway(instance: Instance, contract: ContractId, doing: Doing): Promise<void> {
   const { config, loggedIn, platform, signal, tell } = doing;
-  const { gateway } = await gatewayDeps(config);
+  const { gateway } = gatewayDeps(config);
   if (gateway === undefined) throw new Error('there is no [gateway]');
   const records = [...((await readRecords(config.agent.stateDir))?.records.values() ?? [])];
   const route = routeFor(instance, contract, records, gateway);

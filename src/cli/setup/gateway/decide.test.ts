@@ -9,7 +9,7 @@ const WISH: GatewayWish = { bridges: [], web: true, force: false, dryRun: false 
 
 function facts(...networks: readonly string[]): GatewayFacts {
   const addresses = networks.map((network) => ({ address: network.split('/')[0] ?? '', network }));
-  return { addresses, hasNft: true, hasCaddy: true, portTaken: false };
+  return { addresses, hasNft: true, hasCaddy: true, portsTaken: [] };
 }
 
 function decide(wish: Partial<GatewayWish>, has: GatewayFacts, standing: Standing = {}) {

@@ -5,8 +5,9 @@ import { Failure } from '../../failure.ts';
 import type { ServiceHost } from '../service/host.ts';
 import { findProgram, findUnitFiles, type ServiceProgram } from '../service/program.ts';
 import { digest, type NewFile, readIfThere } from '../service/steps.ts';
+import { needsAccount } from './account.ts';
 import { standingTable, withGateway } from './config-table.ts';
-import { decideGateway, type GatewayChoice } from './decide.ts';
+import { decideGateway, type GatewayChoice, type Standing } from './decide.ts';
 import type { GatewayWish } from './options.ts';
 import { type GatewayRecord, gatewayPlaces, readGatewayRecord } from './record.ts';
 import { survey } from './survey.ts';
@@ -18,8 +19,8 @@ export interface GatewayPlan {
   readonly configText: string;
   readonly files: readonly NewFile[];
   readonly packages: readonly string[];
-  /** The account for certificates is still to be had. */
-  readonly needsAccount: boolean;
+  /** Where the account for certificates is kept; absent where nobody asks for one. */
+  readonly account?: { readonly file: string; readonly state: 'to be had' | 'kept' };
   readonly units: readonly string[];
   readonly record: GatewayRecord;
   readonly before: GatewayRecord | undefined;
@@ -36,8 +37,10 @@ export async function planGateway(
   const before = await readGatewayRecord(places.record);
   const facts = await survey(host);
   const text = await readFile(config, 'utf8');
-  const choice = decideGateway(wish, facts, standingTable(text, config), agent);
-  if (choice.web === 'caddy' && facts.portTaken) throw portTaken();
+  const standing = standingTable(text, config);
+  const choice = decideGateway(wish, facts, standing, agent);
+  const [taken] = facts.portsTaken;
+  if (choice.web === 'caddy' && taken !== undefined) throw portTaken(taken);
   const table = withGateway(text, config, choice);
   const program = await findProgram(host);
   const folder = await findUnitFiles(program.file, wish.files);
@@ -46,14 +49,14 @@ export async function planGateway(
     ...(facts.hasNft ? [] : ['nftables']),
     ...(choice.web === 'off' || facts.hasCaddy ? [] : ['caddy']),
   ];
-  const wantsAccount = choice.web === 'caddy' && choice.certificates === 'acme-dns';
+  const account = await accountOf(choice, standing, places.acmeDns);
   return {
     choice,
     config,
     configText: table.text,
     files,
     packages,
-    needsAccount: wantsAccount && (await readIfThere(places.acmeDns)) === undefined,
+    ...(account === undefined ? {} : { account }),
     units: [
       'dc-agent-netd.socket',
       'dc-agent-netd.service',
@@ -68,6 +71,16 @@ export async function planGateway(
       forwarding: before?.forwarding ?? ((await readIfThere(places.forwarding))?.trim() === '1' ? 'was-on' : 'was-off'),
     },
   };
+}
+
+/** The platform makes names only below an id that was registered, so machines without HTTPS want it too. */
+async function accountOf(choice: GatewayChoice, standing: Standing, standard: string): Promise<GatewayPlan['account']> {
+  const forCertificates = choice.web === 'caddy' && choice.certificates === 'acme-dns';
+  const forNames = (standing['dns'] ?? 'platform') === 'platform';
+  if (!forCertificates && !forNames) return undefined;
+  const given = standing['acme_dns_file'];
+  const file = typeof given === 'string' ? given : standard;
+  return { file, state: (await needsAccount(file, choice.dcId)) ? 'to be had' : 'kept' };
 }
 
 async function filesOf(
@@ -109,9 +122,9 @@ const CADDY = `${JSON.stringify(
   2,
 )}\n`;
 
-function portTaken(): Failure {
+function portTaken(port: number): Failure {
   return new Failure({
-    what: 'another program on this host listens on port 443',
+    what: `another program on this host listens on port ${port}`,
     next: 'Move it or, if it is a Caddy of yours, let the agent use that one (web and caddy_admin_socket in [gateway], see docs/gateway.md). Or do without names and HTTPS:',
     command: 'dc-agent setup gateway --no-web',
   });

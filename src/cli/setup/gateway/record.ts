@@ -24,6 +24,8 @@ export function gatewayPlaces(root: string) {
     record: at('etc/dc-agent/setup-gateway.json'),
     acmeDns: at('etc/dc-agent/acme-dns.json'),
     caddyConfig: at('etc/dc-agent/caddy.json'),
+    /** Certificates and their keys. */
+    caddyState: at('var/lib/dc-agent-caddy'),
     sysctl: at('etc/sysctl.d/99-dc-gateway.conf'),
     units: at('etc/systemd/system'),
     forwarding: at('proc/sys/net/ipv4/ip_forward'),

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { Failure } from '../../failure.ts';
-import { SERVICE_USER, type ServiceHost, UNIT } from '../service/host.ts';
-import { command, digest, type Outcome, readIfThere, remove, type Step, write } from '../service/steps.ts';
+import { lines, type ServiceHost, UNIT } from '../service/host.ts';
+import { command, digest, type Outcome, ownerOf, readIfThere, remove, type Step, write } from '../service/steps.ts';
 import { withoutGateway } from './config-table.ts';
 import type { GatewayPlan } from './plan.ts';
 import { type GatewayRecord, gatewayPlaces, renderGatewayRecord } from './record.ts';
@@ -65,16 +64,17 @@ function restartAgent(host: ServiceHost): Step {
   return {
     says: `run systemctl try-restart ${UNIT}`,
     async apply(): Promise<Outcome> {
-      await host.run(['systemctl', 'try-restart', UNIT]);
-      return 'as it was';
+      const { code, stderr } = await host.run(['systemctl', 'try-restart', UNIT]);
+      // Without the unit there is no agent to tell.
+      if (code === 0 || /not (be )?found|not loaded/.test(stderr)) return 'as it was';
+      throw new Failure({
+        what: `${UNIT} could not be started anew`,
+        details: lines(stderr),
+        next: 'Everything else is done. See what keeps it:',
+        command: 'journalctl -u dc-agent',
+      });
     },
   };
-}
-
-/** The account, readable by the agent and by nobody else. */
-export function keepAccount(text: string, host: ServiceHost): Step[] {
-  const { acmeDns } = gatewayPlaces(host.root);
-  return [write({ path: acmeDns, text, mode: 0o640 }), command(host, 'chown', `root:${SERVICE_USER}`, acmeDns)];
 }
 
 export interface GatewayUndo {
@@ -98,10 +98,15 @@ export async function planGatewayUndo(record: GatewayRecord, table: string, host
   const units = ['dc-agent-caddy.service', 'dc-agent-netd.service', 'dc-agent-netd.socket'].filter((unit) =>
     Object.keys(record.files).some((path) => path.endsWith(`/${unit}`)),
   );
-  const text = await readFile(record.config.file, 'utf8').catch(() => undefined);
+  const text = await readIfThere(record.config.file);
   const without = text === undefined ? undefined : withoutGateway(text, record.config.added);
   if (without === undefined) kept.push(`[gateway] in ${record.config.file} was changed since: take it out by hand`);
   if (record.packages.length > 0) kept.push(`packages: ${record.packages.join(', ')}`);
+  if (record.packages.includes('caddy')) kept.push('caddy.service, which the package brought, stays disabled');
+  for (const place of [places.acmeDns, places.caddyState]) {
+    // Both are asked for by number and date: who begins again must not ask for new ones.
+    if ((await ownerOf(place)) !== undefined) kept.push(`${place}, with what proves the names; remove it by hand`);
+  }
   if (record.forwarding === 'was-off')
     kept.push('forwarding stays on until the next boot: other programs may need it by now');
   return {
@@ -134,8 +139,14 @@ function deleteTable(family: 'inet' | 'bridge', table: string, host: ServiceHost
   return {
     says: `run nft delete table ${family} ${table}`,
     async apply(): Promise<Outcome> {
-      const { code } = await host.run(['nft', 'delete', 'table', family, table]);
-      return code === 0 ? 'changed' : 'as it was';
+      const { code, stderr } = await host.run(['nft', 'delete', 'table', family, table]);
+      if (code === 0) return 'changed';
+      if (/No such file or directory/.test(stderr)) return 'as it was';
+      throw new Failure({
+        what: `the table ${family} ${table} could not be deleted`,
+        details: lines(stderr),
+        next: 'Ports may be open still. Put it right and run the command again.',
+      });
     },
   };
 }

@@ -1,8 +1,8 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { Failure } from '../../failure.ts';
-import type { ServiceHost } from '../service/host.ts';
+import { mustRun, type ServiceHost } from '../service/host.ts';
+import { ownerOf } from '../service/steps.ts';
 
 /** What of this host the gateway depends on. */
 export interface GatewayFacts {
@@ -10,8 +10,8 @@ export interface GatewayFacts {
   readonly addresses: readonly { readonly address: string; readonly network: string }[];
   readonly hasNft: boolean;
   readonly hasCaddy: boolean;
-  /** Whether something listens for HTTPS that is not ours. */
-  readonly portTaken: boolean;
+  /** Of the two ports that Caddy needs: where somebody listens who is not ours. */
+  readonly portsTaken: readonly number[];
 }
 
 const links = z.array(
@@ -21,7 +21,7 @@ const links = z.array(
 export async function survey(host: ServiceHost): Promise<GatewayFacts> {
   const [shown, listening, ours] = await Promise.all([
     host.run(['ip', '-json', 'address', 'show']),
-    host.run(['ss', '--no-header', '--listening', '--tcp', '--numeric', 'sport = :443']),
+    mustRun(host, ['ss', '--no-header', '--listening', '--tcp', '--numeric']),
     host.run(['systemctl', 'is-active', '--quiet', 'dc-agent-caddy.service']),
   ]);
   const parsed = links.safeParse(parseJson(shown.stdout));
@@ -40,15 +40,17 @@ export async function survey(host: ServiceHost): Promise<GatewayFacts> {
     addresses,
     hasNft: await isThere(host, 'usr/sbin/nft'),
     hasCaddy: await isThere(host, 'usr/bin/caddy'),
-    portTaken: listening.stdout.trim() !== '' && ours.code !== 0,
+    portsTaken: ours.code === 0 ? [] : [443, 80].filter((port) => listensAt(listening, port)),
   };
 }
 
+/** The fourth column is the local address. */
+function listensAt(shown: string, port: number): boolean {
+  return shown.split('\n').some((line) => line.trim().split(/\s+/)[3]?.endsWith(`:${port}`) === true);
+}
+
 async function isThere(host: ServiceHost, path: string): Promise<boolean> {
-  return stat(join(host.root, path)).then(
-    () => true,
-    () => false,
-  );
+  return (await ownerOf(join(host.root, path))) !== undefined;
 }
 
 function parseJson(text: string): unknown {
