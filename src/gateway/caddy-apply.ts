@@ -1,5 +1,5 @@
-import { type CaddyAdmin, messageOf } from './caddy-admin.ts';
 import type { CaddySettings } from './caddy.ts';
+import { type CaddyAdmin, messageOf } from './caddy-admin.ts';
 import { certificatePolicy, ownServer, POLICY_ID, SITES_ID, sameJson, sitesRoute } from './caddy-config.ts';
 import { GatewayError, type Route } from './port.ts';
 
