@@ -14,13 +14,15 @@ export function createFacts(target: Target): Facts {
   };
 }
 
-async function list({ fleet }: Target, { signal, log }: CallContext): Promise<Listing> {
+async function list({ fleet, settings }: Target, { signal, log }: CallContext): Promise<Listing> {
   const { own, complete } = await fleet.see({ lane: 'look', signal });
   const damaged = own.filter(({ stamp }) => stamp === undefined).length;
   if (damaged > 0) log.warn({ droplets: damaged }, 'digitalocean: droplets with damaged tags are left alone');
   return {
     complete,
-    instances: own.flatMap(({ droplet, stamp }) => (stamp === undefined ? [] : [toInstance(droplet, stamp)])),
+    instances: own.flatMap(({ droplet, stamp }) =>
+      stamp === undefined ? [] : [toInstance(droplet, stamp, settings.ssh_user)],
+    ),
   };
 }
 

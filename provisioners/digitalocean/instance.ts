@@ -3,7 +3,7 @@ import { readOrdered } from './tags.ts';
 import type { Droplet } from './wire.ts';
 
 /** A droplet in the agent's words. */
-export function toInstance(droplet: Droplet, stamp: OwnerStamp): Instance {
+export function toInstance(droplet: Droplet, stamp: OwnerStamp, user: string): Instance {
   const { ipv4, ipv6 } = addresses(droplet);
   const host = ipv4 ?? ipv6;
   const details = substitution(droplet);
@@ -13,7 +13,7 @@ export function toInstance(droplet: Droplet, stamp: OwnerStamp): Instance {
     power: powerOf(droplet),
     ...(ipv4 === undefined ? {} : { ipv4 }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
-    ...(host === undefined ? {} : { ssh: { host, port: 22, user: 'root' } }),
+    ...(host === undefined ? {} : { ssh: { host, port: 22, user } }),
     ...(details === undefined ? {} : { additionalDetails: details }),
   };
 }

@@ -68,11 +68,12 @@ export function openDigitalOcean({ access, deps, settings, release }: DigitalOce
     capabilities: {
       readiness: 'ssh',
       settings: ['image', 'size', 'region'],
-      userData: { maxBytes: MAX_USER_DATA },
+      userData: { maxBytes: MAX_USER_DATA, user: settings.ssh_user },
       hostKey: true,
     },
     check: (ctx) => checkTarget(target, access.budget, ctx),
-    create: (order, op) => changing(async () => toInstance(await createMachine(target, order, op), order.stamp)),
+    create: (order, op) =>
+      changing(async () => toInstance(await createMachine(target, order, op), order.stamp, settings.ssh_user)),
     destroy: (ref, op) => changing(() => destroyMachine(target, ref, op)),
     removeTwin: (twin, keep, op) => changing(() => removeTwin(target, twin, keep, op)),
     stop: (ref, op) => changing(() => stop(target, ref, op)),
@@ -98,13 +99,15 @@ async function stop(target: Target, ref: OwnedRef, op: Operation): Promise<void>
 async function start(target: Target, ref: OwnedRef, op: Operation): Promise<Instance> {
   const droplet = await findOwned(target, ref, { lane: 'make', signal: op.signal });
   if (droplet === undefined) throw gone();
-  return toInstance(await switchOn(target, droplet, ref.stamp, op), ref.stamp);
+  return toInstance(await switchOn(target, droplet, ref.stamp, op), ref.stamp, target.settings.ssh_user);
 }
 
 async function observe(target: Target, ref: OwnedRef, { signal }: CallContext): Promise<Observed> {
   try {
     const droplet = await findOwned(target, ref, { lane: 'look', signal });
-    return droplet === undefined ? { state: 'absent' } : { state: 'present', instance: toInstance(droplet, ref.stamp) };
+    return droplet === undefined
+      ? { state: 'absent' }
+      : { state: 'present', instance: toInstance(droplet, ref.stamp, target.settings.ssh_user) };
   } catch (error) {
     if (!(error instanceof ProvisionerError) || error.kind !== 'not-ours') throw error;
     return { state: 'unknown', why: error.message };

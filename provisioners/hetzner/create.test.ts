@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SIMULATOR_TOKEN } from '../../simulators/hetzner/options.ts';
 import { createVirtualClock, type VirtualClock } from '../../src/platform/virtual-clock.ts';
+import { silentLog } from '../../src/ports/log.ts';
 import { answer } from '../../src/provisioner/cloud/fixtures.ts';
 import { operation, sampleOrder } from '../../src/provisioner/conformance.ts';
 import type { MachineOrder, Operation } from '../../src/provisioner/index.ts';
@@ -29,6 +30,18 @@ const ordering = (settings: Record<string, unknown>, more: Partial<MachineOrder>
   sampleOrder(AGENT, { settings, ...more });
 
 describe('a new machine', () => {
+  test('lets its tenant in as the user of the settings, whom the agent is told to make', async () => {
+    open({ ssh_user: 'admin' });
+    const made = await create(sampleOrder(AGENT));
+    expect(made.ssh?.user).toBe('admin');
+    expect(opened.provisioner.capabilities.userData?.user).toBe('admin');
+    expect(
+      (await played(clock, opened.provisioner.list({ signal: new AbortController().signal, log: silentLog })))
+        .instances[0]?.ssh?.user,
+    ).toBe('admin');
+    expect(() => open({ ssh_user: 'admin; reboot' })).toThrow('expected a user name');
+  });
+
   test('is a server with the name, the stamp, the tenant’s key and a key that lets nobody in', async () => {
     const order = sampleOrder(AGENT);
     const instance = await create(order);

@@ -32,14 +32,14 @@ async function list(target: Target, { signal, log }: CallContext): Promise<Listi
   for (const server of servers.entries) {
     const stamp = stampOf(server.labels);
     if (stamp === undefined) damaged++;
-    else instances.push(toInstance(server, stamp));
+    else instances.push(toInstance(server, stamp, target.settings.ssh_user));
     if (stamp !== undefined) shown.add(stamp.operation);
   }
   for (const snapshot of snapshots.entries) {
     const stamp = stampOf(snapshot.labels);
     if (stamp === undefined || shown.has(stamp.operation)) continue;
     shown.add(stamp.operation);
-    const instance = suspendedInstance(snapshot, stamp);
+    const instance = suspendedInstance(snapshot, stamp, target.settings.ssh_user);
     if (instance !== undefined) instances.push(instance);
   }
   if (damaged > 0) log.warn({ servers: damaged }, 'hetzner: servers with damaged labels are left alone');

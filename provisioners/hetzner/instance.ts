@@ -3,7 +3,7 @@ import { LABEL } from './labels.ts';
 import type { Server } from './wire.ts';
 
 /** A server in the agent's words. A machine keeps the id of its first server for life, also over being suspended. */
-export function toInstance(server: Server, stamp: OwnerStamp): Instance {
+export function toInstance(server: Server, stamp: OwnerStamp, user: string): Instance {
   const { ipv4, ipv6 } = addresses(server);
   const host = ipv4 ?? ipv6;
   const details = substitution(server);
@@ -13,7 +13,7 @@ export function toInstance(server: Server, stamp: OwnerStamp): Instance {
     power: POWER[server.status] ?? 'unknown',
     ...(ipv4 === undefined ? {} : { ipv4 }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
-    ...(host === undefined ? {} : { ssh: { host, port: 22, user: 'root' } }),
+    ...(host === undefined ? {} : { ssh: { host, port: 22, user } }),
     ...(details === undefined ? {} : { additionalDetails: details }),
   };
 }

@@ -66,13 +66,14 @@ export function openHetzner({ project, deps, settings, release }: HetznerInput):
     capabilities: {
       readiness: 'ssh',
       settings: ['image', 'server_type', 'location'],
-      userData: { maxBytes: MAX_USER_DATA_BYTES },
+      userData: { maxBytes: MAX_USER_DATA_BYTES, user: settings.ssh_user },
       hostKey: true,
       // The platform makes machines at Hetzner too: whatever is not listed may be one that it makes itself.
       offerings: settings.offerings,
     },
     check: (ctx) => checkTarget(target, project.budget, ctx),
-    create: (order, op) => changing(async () => toInstance(await createMachine(target, order, op), order.stamp)),
+    create: (order, op) =>
+      changing(async () => toInstance(await createMachine(target, order, op), order.stamp, settings.ssh_user)),
     destroy: (ref, op) => changing(() => destroyMachine(target, ref, op)),
     removeTwin: (twin, keep, op) => changing(() => removeTwin(target, twin, keep, op)),
     stop: (ref, op) => changing(() => stop(target, ref, op)),
@@ -104,12 +105,12 @@ async function start(target: Target, ref: OwnedRef, op: Operation): Promise<Inst
   if (server === undefined) {
     const snapshot = await suspended(target, ref, asking);
     if (snapshot === undefined) throw gone();
-    return toInstance(await thaw(target, snapshot, ref, op), ref.stamp);
+    return toInstance(await thaw(target, snapshot, ref, op), ref.stamp, target.settings.ssh_user);
   }
   // Where a suspension was broken off, its snapshot is out of date from now on.
   await dropSnapshots(target, ref.stamp, { takenOf: server.id }, asking);
   const running = await switchOn(target, server, ref.stamp, op);
-  return toInstance(await settleIn(target, running, ref.stamp, asking), ref.stamp);
+  return toInstance(await settleIn(target, running, ref.stamp, asking), ref.stamp, target.settings.ssh_user);
 }
 
 async function observe(target: Target, ref: OwnedRef, { signal }: CallContext): Promise<Observed> {
@@ -117,7 +118,7 @@ async function observe(target: Target, ref: OwnedRef, { signal }: CallContext): 
   try {
     const server = await findOwned(target, ref, asking);
     if (server !== undefined) {
-      const instance = toInstance(server, ref.stamp);
+      const instance = toInstance(server, ref.stamp, target.settings.ssh_user);
       return { state: 'present', instance, ...(isBlocked(server) ? { unhealthy: BLOCKED } : {}) };
     }
   } catch (error) {
@@ -125,7 +126,7 @@ async function observe(target: Target, ref: OwnedRef, { signal }: CallContext): 
     return { state: 'unknown', why: error.message };
   }
   const snapshot = await suspended(target, ref, asking);
-  const instance = snapshot && suspendedInstance(snapshot, ref.stamp);
+  const instance = snapshot && suspendedInstance(snapshot, ref.stamp, target.settings.ssh_user);
   return instance === undefined ? { state: 'absent' } : { state: 'present', instance };
 }
 

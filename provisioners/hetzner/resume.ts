@@ -29,7 +29,7 @@ export async function suspended(target: Target, ref: OwnedRef, asking: Asking): 
 }
 
 /** A suspended machine in the agent's words: off, at the addresses that are kept for it. */
-export function suspendedInstance({ labels: given }: Image, stamp: OwnerStamp): Instance | undefined {
+export function suspendedInstance({ labels: given }: Image, stamp: OwnerStamp, user: string): Instance | undefined {
   const labels: Labels = given ?? {};
   const first = labels[LABEL.first];
   if (first === undefined) return undefined;
@@ -42,7 +42,7 @@ export function suspendedInstance({ labels: given }: Image, stamp: OwnerStamp): 
     power: 'stopped',
     ...(ipv4 === undefined ? {} : { ipv4 }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
-    ...(host === undefined ? {} : { ssh: { host, port: 22, user: 'root' } }),
+    ...(host === undefined ? {} : { ssh: { host, port: 22, user } }),
   };
 }
 

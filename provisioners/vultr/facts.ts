@@ -22,12 +22,12 @@ export function createFacts(target: Target): Facts {
   };
 }
 
-async function list({ fleet, agent }: Target, { signal, log }: CallContext): Promise<Listing> {
+async function list({ fleet, agent, settings }: Target, { signal, log }: CallContext): Promise<Listing> {
   const { complete, entries } = await fleet.see({ lane: 'look', signal });
   const instances: Instance[] = [];
   for (const each of entries) {
     const stamp = readStamp(each, agent);
-    if (stamp !== undefined) instances.push(toInstance(each, stamp));
+    if (stamp !== undefined) instances.push(toInstance(each, stamp, settings.ssh_user));
   }
   const damaged = entries.length - instances.length;
   if (damaged > 0) log.warn({ instances: damaged }, 'vultr: instances with damaged tags are left alone');

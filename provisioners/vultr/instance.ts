@@ -3,7 +3,7 @@ import { orderedOf } from './tags.ts';
 import type { VultrInstance } from './wire.ts';
 
 /** An instance in the agent's words. */
-export function toInstance(given: VultrInstance, stamp: OwnerStamp): Instance {
+export function toInstance(given: VultrInstance, stamp: OwnerStamp, user: string): Instance {
   const { ipv4, ipv6 } = addresses(given);
   const host = ipv4 ?? ipv6;
   const details = substitution(given);
@@ -13,7 +13,7 @@ export function toInstance(given: VultrInstance, stamp: OwnerStamp): Instance {
     power: powerOf(given),
     ...(ipv4 === undefined ? {} : { ipv4 }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
-    ...(host === undefined ? {} : { ssh: { host, port: 22, user: 'root' } }),
+    ...(host === undefined ? {} : { ssh: { host, port: 22, user } }),
     ...(details === undefined ? {} : { additionalDetails: details }),
   };
 }

@@ -43,7 +43,11 @@ export async function stopMachine(target: Target, ref: OwnedRef, op: Operation):
 export async function startMachine(target: Target, ref: OwnedRef, op: Operation): Promise<Instance> {
   const { id } = present(await findOwned(target, ref, { lane: 'make', signal: op.signal }));
   const limitMs = target.settings.create_timeout_seconds * 1000;
-  return toInstance(await bringUp(target, { id, stamp: ref.stamp, otherwise: 'tell', limitMs }, op), ref.stamp);
+  return toInstance(
+    await bringUp(target, { id, stamp: ref.stamp, otherwise: 'tell', limitMs }, op),
+    ref.stamp,
+    target.settings.ssh_user,
+  );
 }
 
 function present(instance: VultrInstance | undefined): VultrInstance {

@@ -59,13 +59,14 @@ export function openVultr({ account, deps, settings, release }: VultrInput): Vul
     capabilities: {
       readiness: 'ssh',
       settings: ['image', 'plan', 'region'],
-      userData: { maxBytes: MAX_USER_DATA_BYTES },
+      userData: { maxBytes: MAX_USER_DATA_BYTES, user: settings.ssh_user },
       hostKey: true,
       // The platform makes machines at Vultr too: whatever is not listed may be one that it makes itself.
       offerings: settings.offerings,
     },
     check: (ctx) => checkTarget(target, ctx),
-    create: (order, op) => changing(async () => toInstance(await createMachine(target, order, op), order.stamp)),
+    create: (order, op) =>
+      changing(async () => toInstance(await createMachine(target, order, op), order.stamp, settings.ssh_user)),
     destroy: (ref, op) => changing(() => destroyMachine(target, ref, op)),
     removeTwin: (twin, keep, op) => changing(() => removeTwin(target, twin, keep, op)),
     stop: (ref, op) => changing(() => stopMachine(target, ref, op)),
@@ -83,7 +84,7 @@ async function observe(target: Target, ref: OwnedRef, { signal }: CallContext): 
   try {
     const found = await findOwned(target, ref, { lane: 'look', signal });
     if (found === undefined) return { state: 'absent' };
-    const instance = toInstance(found, ref.stamp);
+    const instance = toInstance(found, ref.stamp, target.settings.ssh_user);
     return { state: 'present', instance, ...(found.status === 'suspended' ? { unhealthy: SUSPENDED } : {}) };
   } catch (error) {
     if (!(error instanceof ProvisionerError) || error.kind !== 'not-ours') throw error;

@@ -1,6 +1,7 @@
 import { CloudInitError, MAX_SCRIPT_BYTES, sshKeyPair, userData } from '../guest/index.ts';
 import type { OrderData, RecipePlan } from '../lifecycle/index.ts';
 import type { Capabilities, Provisioner } from '../provisioner/contract.ts';
+import { userOf } from './user-data.ts';
 
 type Settings = Readonly<Record<string, unknown>>;
 
@@ -159,7 +160,10 @@ function documentProblem(
   if (capabilities.userData === undefined) return undefined;
   try {
     const agentKey = by === 'ssh' ? { agentKey: { publicKey: SAMPLE.publicKey, until: 0 } } : {};
-    const text = userData({ sshKeys: [order.sshKey], hostKey: SAMPLE, ...agentKey }, cloudInit);
+    const text = userData(
+      { sshKeys: [order.sshKey], hostKey: SAMPLE, ...agentKey, ...userOf(capabilities) },
+      cloudInit,
+    );
     const bytes = Buffer.byteLength(text);
     if (bytes <= capabilities.userData.maxBytes) return undefined;
     return `The offering's cloud-init document is too large: ${bytes} bytes with what the agent adds, ${capabilities.userData.maxBytes} are possible.`;

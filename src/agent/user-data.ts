@@ -19,6 +19,12 @@ export function userDataOf(
     sshKeys: [order.sshKey],
     hostKey: hostKeyOf(vault, record),
     ...(agentKey === undefined ? {} : { agentKey }),
+    ...userOf(capabilities),
   };
   return new Secret(userData(machine, order.cloudInit));
+}
+
+/** The user that cloud-init has to make; root is there. */
+export function userOf({ userData: way }: Capabilities): { user?: string } {
+  return way?.user === undefined || way.user === 'root' ? {} : { user: way.user };
 }

@@ -86,7 +86,11 @@ export interface Capabilities {
    * `create` hands `order.userData` to cloud-init in the machine, as it is, for its first boot: so many bytes at most. It holds the
    * tenant's key, the host key and the agent's own key, so nothing else need put them there.
    */
-  readonly userData?: { readonly maxBytes: number };
+  readonly userData?: {
+    readonly maxBytes: number;
+    /** As whom tenants log in; made by cloud-init, and may become root, where the image has no such user. Absent = `root`. */
+    readonly user?: string;
+  };
   /** The machine shows exactly `order.hostKey` from its first connection on, or `Instance.hostKey` tells which, by no network. */
   readonly hostKey?: true;
   /** `create` gives the machine `order.address`, by the backend's configuration and not by asking the guest. */

@@ -52,6 +52,15 @@ export function absolutePath(description: string) {
     .describe(description);
 }
 
+/** As whom tenants log in: a name that every Linux takes; `root` unless told. */
+export function loginUser(description: string) {
+  return z
+    .string()
+    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, { error: 'expected a user name: lower-case letters, digits, - and _' })
+    .default('root')
+    .describe(description);
+}
+
 export function isHttpUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const url = new URL(text);
