@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildImage, lookUp, noEngine, whySkipped } from '../../provisioners/docker/test-engine.ts';
@@ -64,6 +64,50 @@ describe.skipIf(noEngine)(`a tenant of a container asks for new access${whySkipp
     // The machine is the one that was handed over: nothing was made anew for it.
     expect((await world.backend.machines()).map(({ id }) => id)).toEqual([door.externalId]);
     market.core.admin.cancel(lease.contract);
+    await expectOrder(world, [lease]);
+    expect(await host.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  test('a pause keeps address, host key, keys and disk, is silent and said so; what was seen is provable', async () => {
+    const { market, pulse, backend } = world;
+    const host = await world.host(stall, { healthSeconds: 1 });
+    const lease = market.rent(stall.offering);
+    host.run();
+    await expectOrder(world, [lease]);
+    const { contract, privateKey } = lease;
+    const told = market.row(contract).details;
+    const door = market.details(contract);
+    if (door === undefined) throw new Error('handed over without details');
+    const reports = (): readonly string[] => (market.core.state.health.get(contract) ?? []).map(({ status }) => status);
+    const isRunning = async () => (await backend.machines()).find(({ id }) => id === door.externalId)?.running;
+    const phase = async () => JSON.parse((await host.dc('uptime', contract, '--json')).out).state;
+    const hostKey = await login(door, privateKey, 'echo kept >/root/kept; cat /etc/ssh/ssh_host_ed25519_key.pub');
+    await pulse.until('a good report', () => reports().includes('healthy'));
+
+    market.core.admin.pause(contract);
+    await pulse.until('the machine off', async () => (await isRunning()) === false);
+    await pulse.until('the pause in the log', async () => (await phase()) === 'paused');
+    const silent = reports().length;
+    const beats = host.said.length;
+    await pulse.until('a few more cycles', () => host.said.slice(beats).split('reconcile').length > 3);
+    expect(reports()).toHaveLength(silent);
+
+    market.core.admin.resume(contract);
+    await pulse.until('a good report again', () => reports().slice(silent).includes('healthy'));
+    await expectOrder(world, [lease]);
+    expect(market.row(contract).details).toBe(told);
+    expect(await login(door, privateKey, 'cat /root/kept /etc/ssh/ssh_host_ed25519_key.pub')).toBe(`kept\n${hostKey}`);
+    expect(new Set(reports().slice(0, silent))).toEqual(new Set(['healthy']));
+
+    const file = join(host.stateDir, 'shown.uptime');
+    expect((await host.dc('uptime', 'export', contract, '--out', file)).code).toBe(0);
+    const { code, out } = await host.dc('uptime', 'verify', file, '--agent-key', host.agent, '--json');
+    expect([0, 4]).toContain(code);
+    expect(JSON.parse(out)).toMatchObject({ contract });
+    expect(await readFile(file, 'utf8')).toMatch(/^\d+ paused$/m);
+    await writeFile(file, (await readFile(file, 'utf8')).replace(/^(\d+) paused$/m, '$1 up 3'));
+    expect((await host.dc('uptime', 'verify', file, '--agent-key', host.agent)).code).toBe(1);
+    market.core.admin.cancel(contract);
     await expectOrder(world, [lease]);
     expect(await host.stop()).toEqual({ code: 0, signal: null });
   });
