@@ -1,5 +1,6 @@
+import { GatewayError } from '../gateway/port.ts';
 import type { UptimeState } from '../health/index.ts';
-import type { ContractRecord } from '../lifecycle/index.ts';
+import { type ContractRecord, routeOf } from '../lifecycle/index.ts';
 import { sleep } from '../ports/clock.ts';
 import type { Instance } from '../provisioner/contract.ts';
 import { withDeadline } from './deadline.ts';
@@ -79,6 +80,9 @@ async function knock(
     // Keys and host keys are the tenant's own business by now; that something answers is what is promised.
     if (answer.state === 'answers') {
       const strange = record.hostKey !== undefined && answer.hostKey !== undefined && answer.hostKey !== record.hostKey;
+      // A key that is the machine's own is proof enough, and cheaper.
+      if (strange && (await leadsElsewhere(deps, record, signal)))
+        return { state: 'down', details: 'its port leads to another machine' };
       return {
         state: 'up',
         latencyMs: Math.round(answer.latencyMs),
@@ -91,6 +95,19 @@ async function knock(
         : { state: 'unknown', details: 'this host could not ask the machine' };
     }
     await sleep(deps.clock, KNOCK_AGAIN_MS, signal);
+  }
+}
+
+/** Whether who answered is not the machine. What cannot be found out is no outage. */
+async function leadsElsewhere({ gateway }: AgentDeps, record: ContractRecord, signal: AbortSignal): Promise<boolean> {
+  const route = record.routeState === 'open' ? routeOf(record) : undefined;
+  if (gateway === undefined || route === undefined) return false;
+  try {
+    const proof = await gateway.port.prove(route, signal);
+    return !proof.ok && proof.stranger === true;
+  } catch (error) {
+    if (error instanceof GatewayError) return false;
+    throw error;
   }
 }
 

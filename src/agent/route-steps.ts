@@ -1,6 +1,7 @@
 import { GatewayError, type Proof, type Route } from '../gateway/port.ts';
 import { type ContractEvent, routeOf, type Step } from '../lifecycle/index.ts';
 import { sleep } from '../ports/clock.ts';
+import { pinOf } from './machine-keys.ts';
 import type { StepContext } from './steps.ts';
 
 type RouteStep = Extract<Step, 'open-route' | 'close-route' | 'publish-name' | 'withdraw-name'>;
@@ -22,7 +23,7 @@ export const ROUTE_STEPS: Record<RouteStep, (context: StepContext) => Promise<Co
     const { withheld } = await lane(routes).settle(signal);
     const why = withheld.get(record.contract);
     if (why !== undefined) return [{ type: 'failed', step: 'open-route', kind: 'config', text: why }];
-    const proof = await prove(route, context);
+    const proof = await prove(pinned(route, context), context);
     if (proof.ok) return [{ type: 'done', step: 'open-route' }];
     return [{ type: 'failed', step: 'open-route', kind: 'retry', text: proof.why }];
   },
@@ -54,6 +55,15 @@ export const ROUTE_STEPS: Record<RouteStep, (context: StepContext) => Promise<Co
 function lane(routes: StepContext['routes']): NonNullable<StepContext['routes']> {
   if (routes === undefined) throw new GatewayError('config', 'there is no [gateway] in the configuration any more');
   return routes;
+}
+
+/**
+ * With the host key that the machine must show, where that is known. Only until it is handed over: then its keys are the tenant's own
+ * business, and the kernel's word that the answer came from its address has to do.
+ */
+function pinned(route: Route, { deps, record, target }: StepContext): Route {
+  const pin = record.goal === 'deliver' ? pinOf(deps.vault, record, target.provisioner.capabilities) : undefined;
+  return pin === undefined ? route : { ...route, machine: { ...route.machine, hostKey: pin.fingerprint } };
 }
 
 /** The machine may still be booting, so a proof that fails is tried again for a while. */

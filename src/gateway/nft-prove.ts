@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { connect } from 'node:net';
 import type { NetdClient } from './netd-client.ts';
 import type { NetworkSettings } from './plan-settings.ts';
@@ -26,9 +27,10 @@ export async function proveRoute(
   signal.throwIfAborted();
   if ('why' in seen) return { ok: false, why: `no SSH answer at ${place}: ${seen.why}` };
   const { answered } = await helper.ask({ op: 'answered', localPort: seen.localPort, port: sshPort, ipv4 }, signal);
-  if (!answered) return { ok: false, why: `who answers at ${place} is not the machine at ${ipv4}:${sshPort}` };
+  if (!answered)
+    return { ok: false, stranger: true, why: `who answers at ${place} is not the machine at ${ipv4}:${sshPort}` };
   if (hostKey !== undefined && seen.hostKey !== hostKey) {
-    return { ok: false, why: `the SSH host key at ${place} is not the machine's` };
+    return { ok: false, stranger: true, why: `the SSH host key at ${place} is not the machine's` };
   }
   return { ok: true };
 }
@@ -66,7 +68,7 @@ async function handshake(host: string, port: number, signal: AbortSignal): Promi
           username: 'nobody',
           readyTimeout: 0,
           hostVerifier: (key: Buffer) => {
-            hostKey = keyText(key);
+            hostKey = fingerprint(key);
             return true;
           },
           // Nobody logs in: the handshake is all that is wanted. The types do not know `false`, the end of all methods.
@@ -85,10 +87,9 @@ async function handshake(host: string, port: number, signal: AbortSignal): Promi
   }
 }
 
-/** `type base64`, of the key as it travels: a length of four bytes, the type, and the rest. */
-function keyText(key: Buffer): string {
-  const type = key.subarray(4, 4 + key.readUInt32BE(0)).toString('latin1');
-  return `${type} ${key.toString('base64')}`;
+/** As SSH shows it, of the key as it travels. */
+function fingerprint(key: Buffer): string {
+  return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`;
 }
 
 const PLAIN: Readonly<Record<string, string>> = {

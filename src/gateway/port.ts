@@ -53,7 +53,7 @@ export interface Route {
     readonly ipv6?: string;
     /** Of its network card, where the backend tells: then no other machine can use its address. */
     readonly mac?: string;
-    /** Its SSH host key (`type base64`), where known: then `prove` insists on it. */
+    /** The fingerprint of its SSH host key (`SHA256:…`), where it must be that one: then `prove` insists on it. */
     readonly hostKey?: string;
     readonly sshPort: number;
     /** Where its web server listens, for HTTPS; 80 when absent. */
@@ -72,7 +72,10 @@ export interface Applied {
   readonly missing: ReadonlyMap<ContractId, string>;
 }
 
-export type Proof = { readonly ok: true } | { readonly ok: false; readonly why: string };
+export type Proof =
+  | { readonly ok: true }
+  /** `stranger`: somebody answers there, and it is not this machine. */
+  | { readonly ok: false; readonly why: string; readonly stranger?: true };
 
 export interface RouteTraffic {
   readonly contract: ContractId;

@@ -127,6 +127,7 @@ describe.skipIf(available !== true)(`the running agent behind one public address
     expect(odd).toEqual([]);
     const looked = [
       'gateway.host',
+      'gateway.ports',
       ...(site.hasNames ? ['gateway.caddy', 'gateway.certificate', 'gateway.https.path'] : []),
     ];
     expect(found.map(({ code }) => code)).toEqual(expect.arrayContaining(looked));

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import ssh2 from 'ssh2';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Route } from '../../src/gateway/port.ts';
+import { sshFingerprint, sshKeyBlob } from '../../src/guest/index.ts';
 import type { ContractId } from '../../src/ports/ids.ts';
 import { type Helper, makeWorld, namespacesAvailable, type World } from './gateway-net-world.ts';
 
@@ -54,7 +55,7 @@ const contract = (n: number): ContractId => n.toString(16).padStart(64, '0') as 
 
 function hostKey() {
   const { private: privateKey, public: publicKey } = ssh2.utils.generateKeyPairSync('ed25519');
-  return { privateKey, publicKey: publicKey.split(' ').slice(0, 2).join(' ') };
+  return { privateKey, fingerprint: sshFingerprint(sshKeyBlob(publicKey.split(' ').slice(0, 2).join(' '))) };
 }
 
 describe.skipIf(available !== true)(`the gateway in network namespaces${why}`, () => {
@@ -66,7 +67,7 @@ describe.skipIf(available !== true)(`the gateway in network namespaces${why}`, (
     slug: `slug0${n}`,
     firstPort: 20_000 + n * 10,
     portCount: 10,
-    machine: { ipv4: `10.77.0.1${n}`, sshPort: 22, mac: MAC[`vm${n}`], hostKey: keys[`vm${n}`].publicKey, ...change },
+    machine: { ipv4: `10.77.0.1${n}`, sshPort: 22, mac: MAC[`vm${n}`], hostKey: keys[`vm${n}`].fingerprint, ...change },
   });
   const both = [route(1), route(2)];
   const nft = (...words: string[]) => world.place('gw').exec('nft', ...words);
@@ -131,13 +132,15 @@ describe.skipIf(available !== true)(`the gateway in network namespaces${why}`, (
 
   test('a proof holds for the right machine only', async () => {
     expect(await helper.gateway('prove', route(1))).toEqual({ ok: true });
-    expect(await helper.gateway('prove', route(1, { hostKey: keys.vm2.publicKey }))).toEqual({
+    expect(await helper.gateway('prove', route(1, { hostKey: keys.vm2.fingerprint }))).toEqual({
       ok: false,
+      stranger: true,
       why: `the SSH host key at ${PUBLIC}:20010 is not the machine's`,
     });
     const elsewhere = { ...route(2), firstPort: 20_010 };
     expect(await helper.gateway('prove', elsewhere)).toEqual({
       ok: false,
+      stranger: true,
       why: `who answers at ${PUBLIC}:20010 is not the machine at 10.77.0.12:22`,
     });
     expect(await helper.gateway('prove', { ...route(1), firstPort: 20_011 })).toMatchObject({ ok: false });

@@ -59,7 +59,10 @@ async function examine(config: Config, args: Args, io: Io, timeoutMs: number): P
     ];
     const { gateway } = config;
     if (gateway !== undefined)
-      sections.push({ name: 'gateway', findings: await guard('gateway', (signal) => checkGateway(gateway, signal)) });
+      sections.push({
+        name: 'gateway',
+        findings: await guard('gateway', (signal) => checkGateway(gateway, config.agent.stateDir, signal)),
+      });
     if (flag(args, 'sendHeartbeat')) {
       const findings = await guard('heartbeat', (signal) => sendHeartbeat(config, key, link, signal));
       sections.push({ name: 'heartbeat', findings });

@@ -2,6 +2,7 @@ import { type AgentDeps, takenAddresses } from '../../agent/index.ts';
 import type { Config, TargetConfig } from '../../config/types.ts';
 import { testAddress } from '../../gateway/ipam.ts';
 import type { Proof, Route } from '../../gateway/port.ts';
+import { sshFingerprint, sshKeyBlob } from '../../guest/index.ts';
 import { allocateRoute, type ContractRecord, isBehindHost, openRoutes } from '../../lifecycle/index.ts';
 import type { PlatformClient } from '../../platform/client.ts';
 import {
@@ -131,7 +132,7 @@ function routeFor(
       sshPort: ssh?.port ?? 22,
       ...(ipv6 === undefined ? {} : { ipv6 }),
       ...(mac === undefined ? {} : { mac }),
-      ...(hostKey === undefined ? {} : { hostKey }),
+      ...(hostKey === undefined ? {} : { hostKey: sshFingerprint(sshKeyBlob(hostKey)) }),
     },
   };
 }
