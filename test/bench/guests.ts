@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { inProcessTransport } from '../../simulators/platform/in-process.ts';
 import { startGuests } from '../../simulators/sandbox/guests.ts';
@@ -86,6 +86,7 @@ async function manyAtOnce(scope: Scope): Promise<Figure[]> {
     scope.progress(`fifty machines that ${what}`);
     const { port, stop } = kind === 'closed' ? { port: 1, stop: async () => {} } : await refusingServer();
     const end = new AbortController();
+    setMaxListeners(0, end.signal);
     const waiting = Array.from({ length: MANY }, () =>
       waitUntilReady({
         clock: systemClock,
