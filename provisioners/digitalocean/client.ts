@@ -1,59 +1,17 @@
-import type { z } from 'zod';
-import { withDeadline } from '../../src/provisioner/cloud/deadline.ts';
-import type { Lane } from '../../src/provisioner/cloud/lanes.ts';
-import {
-  type ApiRequest,
-  type ApiResponse,
-  type ApiTransport,
-  transportCode,
-  wasSent,
-} from '../../src/provisioner/cloud/transport.ts';
-import {
-  backoff,
-  type Clock,
-  type ErrorKind,
-  ProvisionerError,
-  type Random,
-  type Secret,
-  sleep,
-} from '../../src/provisioner/index.ts';
+import { type CloudClient, createCloudClient } from '../../src/provisioner/cloud/client.ts';
+import { refuseLongQueue } from '../../src/provisioner/cloud/lanes.ts';
+import type { ApiRequest, ApiTransport } from '../../src/provisioner/cloud/transport.ts';
+import type { Clock, Random, Secret } from '../../src/provisioner/index.ts';
 import type { Budget } from './budget.ts';
-import { clean, jsonOf, type Refusal, readRefusal, refused, type Topic } from './errors.ts';
+import { clean, type Refusal, readRefusal, refused, type Topic } from './errors.ts';
 
-/** Who asks, and until when. */
-export interface Asking {
-  readonly lane: Lane;
-  readonly signal: AbortSignal;
-}
+export type { Asking } from '../../src/provisioner/cloud/client.ts';
 
-export interface Call<T> extends Asking {
-  /** Completes the sentences "DigitalOcean refused to …" and "could not …". */
-  readonly doing: string;
-  readonly method: ApiRequest['method'];
-  /** With its query, encoded. */
-  readonly path: string;
-  readonly body?: object;
-  readonly answer: z.ZodType<T>;
-  /** Refusals that the caller deals with, returned instead of thrown. */
-  readonly expects?: readonly Topic[];
-  /** Gets the text of a good answer before anything of it is looked at. */
-  readonly raw?: (text: string) => Promise<void>;
-  /** What it means when no answer came, or a server error, though the request was sent. Default `retry`: safe to repeat. */
-  readonly lost?: ErrorKind;
-}
-
-export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
+/** What refusals are about that the caller deals with, returned instead of thrown. */
+type Expected = readonly Topic[];
 
 /** DigitalOcean's API: one exchange per call, repeated only where that cannot do harm. */
-export interface DoClient {
-  call<T>(call: Call<T>): Promise<Answer<T>>;
-  /** The same, for calls that only read and expect no refusal. */
-  get<T>(call: Omit<Call<T>, 'method' | 'expects'>): Promise<T>;
-}
-
-const MAX_TRIES = 4;
-/** Looking waits for its turn this long at most, in ms: an old picture is better than an agent that stands still. */
-const LONGEST_QUEUE: Readonly<Record<Lane, number>> = { remove: 600_000, make: 600_000, poll: 600_000, look: 20_000 };
+export type DoClient = CloudClient<Refusal, Expected>;
 
 export interface ClientInput {
   readonly transport: ApiTransport;
@@ -64,100 +22,29 @@ export interface ClientInput {
   readonly timeoutMs: number;
 }
 
-export function createClient({ transport, budget, clock, random, token, timeoutMs }: ClientInput): DoClient {
-  const headers = { authorization: `Bearer ${token.reveal()}`, accept: 'application/json', 'user-agent': 'dc-agent' };
-
-  async function exchange(call: Call<unknown>): Promise<ApiResponse> {
-    const { doing, method, path, lane, signal } = call;
-    const wait = budget.waitFor(lane);
-    if (wait > LONGEST_QUEUE[lane]) {
-      throw new ProvisionerError('throttled', `Did not ${doing}: the token's API requests are used up for now`, {
-        retryAfterMs: wait,
-      });
-    }
-    const done = await budget.take(lane, signal).catch((cause: unknown) => {
-      throw new ProvisionerError('retry', `Did not ${doing}: cancelled before it was sent`, { cause });
-    });
-    let answered: ApiResponse | undefined;
-    try {
-      answered = await withDeadline({ clock, signal, timeoutMs }, (until) =>
-        transport({
-          method,
-          path,
-          headers: call.body === undefined ? headers : { ...headers, 'content-type': 'application/json' },
-          signal: until,
-          ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
-        }),
-      );
-      return answered;
-    } finally {
-      if (answered?.status === 429) {
-        budget.refused(answered.headers, readRefusal(doing, answered, token.reveal()).retryAfterMs);
-      }
-      done(answered?.headers);
-    }
-  }
-
-  /** The error for an exchange without an answer. Its cause is cleaned: what a socket says may hold the request's headers. */
-  function unanswered({ doing, lost = 'retry', signal }: Call<unknown>, thrown: unknown): ProvisionerError {
-    const code = transportCode(thrown);
-    const why = clean(thrown instanceof Error ? thrown.message : 'cancelled', token.reveal());
-    const cause = new Error(code === undefined ? why : `${code}: ${why}`);
-    if (!wasSent(thrown)) {
-      return new ProvisionerError('retry', `Could not ${doing}: no connection to DigitalOcean (${code})`, { cause });
-    }
-    if (signal.aborted) {
-      return new ProvisionerError(lost, `Cancelled while waiting for DigitalOcean to ${doing}`, { cause });
-    }
-    return new ProvisionerError(lost, `Asked DigitalOcean to ${doing} and got no complete answer: ${why}`, { cause });
-  }
-
-  async function pause(tries: number, { doing, signal }: Call<unknown>): Promise<void> {
-    const ms = backoff(random, tries, 400, 5_000);
-    await sleep(clock, ms, signal).catch((cause: unknown) => {
-      throw new ProvisionerError('retry', `Cancelled before DigitalOcean was asked again to ${doing}`, { cause });
-    });
-  }
-
-  async function call<T>(given: Call<T>): Promise<Answer<T>> {
-    const { doing, method, expects = [], lost = 'retry', signal } = given;
-    for (let tries = 1; ; tries++) {
-      const last = tries >= MAX_TRIES;
-      let response: ApiResponse;
-      try {
-        response = await exchange(given);
-      } catch (thrown) {
-        if (thrown instanceof ProvisionerError) throw thrown;
-        const error = unanswered(given, thrown);
-        if (method !== 'GET' || !wasSent(thrown) || signal.aborted || last) throw error;
-        await pause(tries, given);
-        continue;
-      }
-      if (response.status < 300) return { ok: true, value: await read(given, response) };
-      const refusal = readRefusal(doing, response, token.reveal());
-      if (expects.includes(refusal.topic)) return { ok: false, refusal };
-      if (last || !mayRepeat(method, refusal)) throw refused(refusal, lost);
-      await pause(tries, given);
-    }
-  }
-
-  async function read<T>({ doing, answer, raw, lost = 'retry' }: Call<T>, { body }: ApiResponse): Promise<T> {
-    await raw?.(body);
-    // 204 has no body; schemas for such calls accept undefined.
-    const parsed = answer.safeParse(body === '' ? undefined : jsonOf(body));
-    if (parsed.success) return parsed.data;
-    const where = parsed.error.issues[0]?.path.join('.') ?? '';
-    throw new ProvisionerError(lost, `Asked DigitalOcean to ${doing}, and could not read the answer (at "${where}")`);
-  }
-
-  return {
-    call,
-    async get(given) {
-      const answer = await call({ ...given, method: 'GET' });
-      if (answer.ok) return answer.value;
-      throw refused(answer.refusal);
+export function createClient({ budget, token, ...given }: ClientInput): DoClient {
+  return createCloudClient<Refusal, Expected>({
+    ...given,
+    secret: token,
+    dialect: {
+      name: 'DigitalOcean',
+      clean,
+      readRefusal,
+      refused,
+      mayRepeat,
+      isExpected: ({ topic }, expected) => expected.includes(topic),
     },
-  };
+    async takeTurn({ doing, lane, signal }) {
+      refuseLongQueue(budget.waitFor(lane), lane, doing, "the token's");
+      const done = await budget.take(lane, signal);
+      return (answered) => {
+        if (answered?.status === 429) {
+          budget.refused(answered.headers, readRefusal(doing, answered, token.reveal()).retryAfterMs);
+        }
+        done(answered?.headers);
+      };
+    },
+  });
 }
 
 /** 429 was not processed, whatever it was; the budget holds the next try back. A gateway's error is repeated for what only reads. */

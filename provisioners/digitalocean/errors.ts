@@ -1,4 +1,5 @@
 import type { ApiResponse } from '../../src/provisioner/cloud/transport.ts';
+import { jsonOf } from '../../src/provisioner/cloud/transport.ts';
 import { type ErrorKind, ProvisionerError } from '../../src/provisioner/index.ts';
 import { refusal as refusalSchema } from './wire.ts';
 
@@ -131,14 +132,4 @@ export function clean(text: string, token: string): string {
     .replace(/\b[A-Za-z0-9]{64}\b/g, '[token]')
     .replace(/\s+/g, ' ')
     .trim();
-}
-
-/** Undefined for text that is no JSON; every schema then says no. */
-export function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

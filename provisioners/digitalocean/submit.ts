@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { jsonOf } from '../../src/provisioner/cloud/transport.ts';
 import { ProvisionerError } from '../../src/provisioner/index.ts';
 import type { Asking, DoClient } from './client.ts';
-import { jsonOf, type Refusal, type Topic } from './errors.ts';
+import { type Refusal, type Topic } from './errors.ts';
 
 /** A droplet that exists, and the action that makes it, where it is known. */
 export interface Accepted {

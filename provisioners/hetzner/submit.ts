@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { jsonOf } from '../../src/provisioner/cloud/transport.ts';
 import { ProvisionerError } from '../../src/provisioner/index.ts';
 import type { Asking, HetznerClient } from './client.ts';
-import { jsonOf, type Refusal } from './errors.ts';
+import type { Refusal } from './errors.ts';
 import { type Action, created } from './wire.ts';
 
 /** A server that exists, and what is under way for it. */

@@ -1,7 +1,8 @@
 import { beforeEach, expect, test } from 'vitest';
 import { createVirtualClock, type VirtualClock } from '../../src/platform/virtual-clock.ts';
+import type { Lane } from '../../src/provisioner/cloud/lanes.ts';
 import { systemRandom } from '../../src/provisioner/index.ts';
-import { type Budget, createBudget, type Lane } from './budget.ts';
+import { type Budget, createBudget } from './budget.ts';
 
 let clock: VirtualClock;
 let budget: Budget;

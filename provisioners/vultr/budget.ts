@@ -1,8 +1,5 @@
-import { createLaneQueues, type Lane as SharedLane } from '../../src/provisioner/cloud/lanes.ts';
+import { createLaneQueues, type Lane } from '../../src/provisioner/cloud/lanes.ts';
 import { type Clock, jitter, type Random } from '../../src/provisioner/index.ts';
-
-/** Nothing is polled by itself here: looking does it. */
-export type Lane = Exclude<SharedLane, 'poll'>;
 
 /**
  * A token bucket for one endpoint. Vultr counts requests by the address that they come from, whatever key they carry, allows 30

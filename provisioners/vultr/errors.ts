@@ -1,3 +1,4 @@
+import { jsonOf } from '../../src/provisioner/cloud/transport.ts';
 import { type ErrorKind, ProvisionerError } from '../../src/provisioner/index.ts';
 import type { VultrResponse } from './transport.ts';
 import { refusal as refusalSchema } from './wire.ts';
@@ -62,14 +63,4 @@ export function clean(text: string, key: string): string {
     .replace(/\b[A-Za-z0-9+/]{36,}={0,2}/g, '[removed]')
     .replace(/\s+/g, ' ')
     .trim();
-}
-
-/** Undefined for text that is no JSON; every schema then says no. */
-export function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { jsonOf } from '../../src/provisioner/cloud/transport.ts';
 import { ProvisionerError } from '../../src/provisioner/index.ts';
 import type { Asking, VultrClient } from './client.ts';
-import { jsonOf, type Refusal } from './errors.ts';
+import type { Refusal } from './errors.ts';
 
 /**
  * Asks for one instance, once. Its id is taken out of the raw answer and remembered before anything else of it is looked at: from

@@ -1,4 +1,5 @@
 import type { Cancel, Clock } from '../../ports/clock.ts';
+import { ProvisionerError } from '../errors.ts';
 
 /**
  * Who asks an API. Removing comes first and may use the last request: a machine that cannot be deleted costs money. Making comes
@@ -7,6 +8,17 @@ import type { Cancel, Clock } from '../../ports/clock.ts';
 export type Lane = 'remove' | 'make' | 'poll' | 'look';
 
 export const LANES: readonly Lane[] = ['remove', 'make', 'poll', 'look'];
+
+/** Looking waits for its turn this long at most, in ms: an old picture is better than an agent that stands still. */
+const LONGEST_QUEUE: Readonly<Record<Lane, number>> = { remove: 600_000, make: 600_000, poll: 600_000, look: 20_000 };
+
+/** Throws `throttled` when a request would have to wait too long; `whose` requests are used up completes the sentence. */
+export function refuseLongQueue(waitMs: number, lane: Lane, doing: string, whose: string): void {
+  if (waitMs <= LONGEST_QUEUE[lane]) return;
+  throw new ProvisionerError('throttled', `Did not ${doing}: ${whose} API requests are used up for now`, {
+    retryAfterMs: waitMs,
+  });
+}
 
 /** Requests that wait for their turn, by lane. What there is to spend, and for whom, its owner knows. */
 export interface LaneQueues {

@@ -23,6 +23,16 @@ export interface ApiResponse {
  */
 export type ApiTransport = (request: ApiRequest) => Promise<ApiResponse>;
 
+/** Undefined for text that is no JSON; every schema then says no. */
+export function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
 /** Two hundred machines are less than a megabyte. */
 const ANSWER_CAP = 16 * 1024 * 1024;
 
