@@ -3,6 +3,7 @@ import type { OrderData } from '../lifecycle/index.ts';
 import type { PendingItem } from '../platform/api.ts';
 import { type RecipeWishes, readRecipe } from './recipe-order.ts';
 import type { Target } from './target.ts';
+import { readWeb } from './web-order.ts';
 
 /**
  * Words for the platform's own resale of servers: making one here too would make it twice. An offering of ours names a target by
@@ -37,7 +38,9 @@ export function readOrder(item: PendingItem): { order: OrderData; wishes: Recipe
   if (tenantKey !== undefined && !isPublicKey(tenantKey))
     return { refused: 'tenant_pubkey is not an Ed25519 public key of 64 hex digits' };
   const key = cleanSshKey(item.sshKey);
-  const recipe = readRecipe(wished, offered, item.postProvisionScript);
+  const web = readWeb(wished, offered);
+  if ('refused' in web) return web;
+  const recipe = readRecipe(web.contract, web.offering, item.postProvisionScript);
   if ('refused' in recipe) return recipe;
   const problem = key.ok ? undefined : `The SSH key cannot be used: ${key.problem}`;
   return {
@@ -46,6 +49,7 @@ export function readOrder(item: PendingItem): { order: OrderData; wishes: Recipe
       offering: item.offering,
       sshKey: key.ok ? key.key : '',
       settings: recipe.settings,
+      ...(web.web === undefined ? {} : { web: web.web }),
       ...(tenantKey === undefined ? {} : { tenantKey: tenantKey.toLowerCase() }),
       ...(item.cpuCores === undefined ? {} : { cpuCores: item.cpuCores }),
       ...(item.memoryMb === undefined ? {} : { memoryMb: item.memoryMb }),

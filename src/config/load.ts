@@ -261,6 +261,8 @@ function gatewayConfig(gateway: z.output<typeof gatewayTable>): GatewayConfig {
       : { newConnectionsPerSecond: gateway.new_connections_per_second }),
     ...(gateway.bandwidth_mbit === undefined ? {} : { bandwidthMbit: gateway.bandwidth_mbit }),
     web: gateway.web,
+    tenantNames: gateway.tenant_names,
+    reservedNames: gateway.reserved_names,
     caddyAdminSocket: gateway.caddy_admin_socket,
     certificates: gateway.certificates,
     acmeDnsFile: gateway.acme_dns_file,

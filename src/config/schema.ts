@@ -286,6 +286,25 @@ export const gatewayTable = z
       .describe(
         '"caddy": each machine’s web server is reached by name over HTTPS, through Caddy on this host. dc-agent setup gateway switches it on.',
       ),
+    tenant_names: z
+      .enum(['deny', 'allow'])
+      .default('deny')
+      .describe(
+        'Whether a contract may have host names of the tenant’s own (`web_names` in its instance_config), where their owner names the machine in DNS. Caddy gets a certificate for each.',
+      ),
+    reserved_names: z
+      .array(
+        z.string().regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/, {
+          error: 'expected a domain name in lower case',
+        }),
+      )
+      .max(256)
+      .default([])
+      .meta({
+        description:
+          'Domains of yours: no tenant gets one of these, or a name below. `domain`, and every host that Caddy serves otherwise, are so in any case.',
+        examples: [['example.org']],
+      }),
     caddy_admin_socket: absolutePath('Where Caddy’s admin API listens.').default('/run/dc-agent-caddy/admin.sock'),
     certificates: z
       .enum(['acme-dns', 'internal'])

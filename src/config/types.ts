@@ -103,6 +103,9 @@ export interface GatewayConfig {
   readonly newConnectionsPerSecond?: number;
   readonly bandwidthMbit?: number;
   readonly web: 'caddy' | 'off';
+  readonly tenantNames: 'deny' | 'allow';
+  /** Domains, of which nobody gets a part. */
+  readonly reservedNames: readonly string[];
   readonly caddyAdminSocket: string;
   readonly certificates: 'acme-dns' | 'internal';
   readonly acmeDnsFile: string;

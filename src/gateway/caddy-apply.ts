@@ -1,6 +1,14 @@
 import type { CaddySettings } from './caddy.ts';
 import { type CaddyAdmin, messageOf } from './caddy-admin.ts';
-import { certificatePolicy, ownServer, POLICY_ID, SITES_ID, sameJson, sitesRoute } from './caddy-config.ts';
+import {
+  certificatePolicy,
+  ownServer,
+  POLICY_ID,
+  SITES_ID,
+  type Streams,
+  sameJson,
+  sitesRoute,
+} from './caddy-config.ts';
 import { GatewayError, type Route } from './port.ts';
 
 /** Makes our route and our certificate policy so. Says in words what was not as it should be. */
@@ -8,15 +16,39 @@ export async function applySites(
   admin: CaddyAdmin,
   { zone, certificates: have }: CaddySettings,
   routes: readonly Route[],
+  streams: StreamsMemory,
   signal: AbortSignal,
 ): Promise<string[]> {
   const certificates = await have();
   const repaired: string[] = [];
   if (certificates.kind === 'internal') await keepOutOfTrustStore(admin, signal);
   // The policy first: a name without one would be asked for at Caddy's default authority.
-  if (await applyPolicy(admin, certificatePolicy(zone, certificates), signal)) repaired.push('the certificate policy');
-  if (await applyRoute(admin, sitesRoute(zone, sorted(routes)), signal)) repaired.push('the names of machines');
+  if (await applyPolicy(admin, POLICY_ID, certificatePolicy(zone, certificates), signal))
+    repaired.push('the certificate policy');
+  const route = (how: Streams): object => sitesRoute(zone, sorted(routes), how);
+  if (await applyKeeping(streams, (how) => applyRoute(admin, SITES_ID, route(how), signal)))
+    repaired.push('the names of machines');
   return repaired.map((what) => `Caddy: ${what}`);
+}
+
+/** What this Caddy was seen to be able to; it is tried again by the next process. */
+export interface StreamsMemory {
+  how: Streams;
+}
+
+/** Does it in the better way, and in the other one where this Caddy does not know the word for it. */
+export async function applyKeeping<Result>(
+  memory: StreamsMemory,
+  work: (how: Streams) => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work(memory.how);
+  } catch (error) {
+    if (memory.how === 'cut' || !(error instanceof GatewayError) || !error.message.includes('stream_close_delay'))
+      throw error;
+    memory.how = 'cut';
+    return work('cut');
+  }
 }
 
 /** Caddy would make the whole host trust its own authority, which nobody has asked for. */
@@ -31,11 +63,16 @@ function sorted(routes: readonly Route[]): readonly Route[] {
   return [...routes].sort((one, other) => (one.slug < other.slug ? -1 : 1));
 }
 
-async function applyPolicy(admin: CaddyAdmin, policy: object, signal: AbortSignal): Promise<boolean> {
-  const found = await findById(admin, POLICY_ID, signal);
+export async function applyPolicy(
+  admin: CaddyAdmin,
+  id: string,
+  policy: object,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const found = await findById(admin, id, signal);
   if (found !== undefined) {
     if (sameJson(found.value, policy)) return false;
-    await admin.change('PATCH', `/id/${POLICY_ID}`, policy, { signal, ...found.condition });
+    await admin.change('PATCH', `/id/${id}`, policy, { signal, ...found.condition });
     return true;
   }
   const policies = await admin.read('/config/apps/tls/automation/policies', signal);
@@ -46,11 +83,11 @@ async function applyPolicy(admin: CaddyAdmin, policy: object, signal: AbortSigna
   return true;
 }
 
-async function applyRoute(admin: CaddyAdmin, route: object, signal: AbortSignal): Promise<boolean> {
-  const found = await findById(admin, SITES_ID, signal);
+export async function applyRoute(admin: CaddyAdmin, id: string, route: object, signal: AbortSignal): Promise<boolean> {
+  const found = await findById(admin, id, signal);
   if (found !== undefined) {
     if (sameJson(found.value, route)) return false;
-    await admin.change('PATCH', `/id/${SITES_ID}`, route, { signal, ...found.condition });
+    await admin.change('PATCH', `/id/${id}`, route, { signal, ...found.condition });
     return true;
   }
   const http = httpApp((await admin.read('/config/apps/http', signal)).body);
@@ -60,6 +97,13 @@ async function applyRoute(admin: CaddyAdmin, route: object, signal: AbortSignal)
   else if (other.hasRoutes)
     await admin.change('PUT', `/config/apps/http/servers/${other.name}/routes/0`, route, { signal });
   else await putBelow(admin, [...servers, other.name, 'routes'], [route], signal);
+  return true;
+}
+
+export async function removeById(admin: CaddyAdmin, id: string, signal: AbortSignal): Promise<boolean> {
+  const found = await findById(admin, id, signal);
+  if (found === undefined) return false;
+  await admin.change('DELETE', `/id/${id}`, undefined, { signal, ...found.condition });
   return true;
 }
 
@@ -88,7 +132,7 @@ export function httpApp(app: unknown): HttpApp {
 }
 
 /** Creates a value and whatever is missing above it: Caddy creates only the last part of a path by itself. */
-async function putBelow(
+export async function putBelow(
   admin: CaddyAdmin,
   path: readonly string[],
   value: unknown,

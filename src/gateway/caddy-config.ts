@@ -18,14 +18,16 @@ export interface AcmeDnsCredentials {
 export const SITES_ID = 'dc-agent-sites';
 export const POLICY_ID = 'dc-agent-certificates';
 
-/** Where a machine's web server listens when nobody says otherwise. */
-const WEB_PORT = 80;
+/** The same for names of tenants' own, and for TLS that their machines end themselves. */
+export const TENANT_SITES_ID = 'dc-agent-tenant-sites';
+export const TENANT_POLICY_ID = 'dc-agent-tenant-certificates';
+export const PASSTHROUGH_ID = 'dc-agent-passthrough';
 
 /**
  * One route of Caddy's for all machines below a zone. Its own match is the wildcard: Caddy would get a certificate for every host that a
  * top-level route names, and the wildcard's serves them all. A name without a machine is answered here, and by nobody else's site.
  */
-export function sitesRoute(zone: string, routes: readonly Route[]): object {
+export function sitesRoute(zone: string, routes: readonly Route[], streams: Streams): object {
   return {
     '@id': SITES_ID,
     match: [{ host: [`*.${zone}`] }],
@@ -33,7 +35,7 @@ export function sitesRoute(zone: string, routes: readonly Route[]): object {
       {
         handler: 'subroute',
         routes: [
-          ...routes.map((route) => siteOf(zone, route)),
+          ...routes.filter(endsHere).map((route) => siteOf(`${route.slug}.${zone}`, route, streams)),
           { handle: [{ handler: 'static_response', status_code: 404, body: 'There is no machine of this name.\n' }] },
         ],
       },
@@ -43,12 +45,62 @@ export function sitesRoute(zone: string, routes: readonly Route[]): object {
 }
 
 /** WebSocket and HTTP/2 come with `reverse_proxy`; so do X-Forwarded-For, -Proto and -Host. */
-function siteOf(zone: string, { slug, machine }: Route): object {
+function siteOf(host: string, route: Route, streams: Streams): object {
   return {
-    match: [{ host: [`${slug}.${zone}`] }],
-    handle: [{ handler: 'reverse_proxy', upstreams: [{ dial: `${machine.ipv4}:${machine.webPort ?? WEB_PORT}` }] }],
+    match: [{ host: [host] }],
+    handle: [
+      {
+        handler: 'reverse_proxy',
+        upstreams: [{ dial: webAddress(route) }],
+        ...(streams === 'kept' ? { stream_close_delay: STREAMS_LAST } : {}),
+      },
+    ],
     terminal: true,
   };
+}
+
+/**
+ * What becomes of WebSockets when the configuration changes, which it does with each machine that comes or goes. Caddy 2.7 can keep them for
+ * a while; before, it cuts all of them.
+ */
+export type Streams = 'kept' | 'cut';
+const STREAMS_LAST = '24h';
+
+/** Whether TLS ends in this host's Caddy. */
+export function endsHere({ web }: Route): boolean {
+  return web?.tls !== 'machine';
+}
+
+function webAddress({ machine, web }: Route): string {
+  return `${machine.ipv4}:${web?.port ?? (web?.tls === 'machine' ? 443 : 80)}`;
+}
+
+/** Names of tenants' own, at the top: so Caddy gets a certificate for each by itself. */
+export function tenantRoute(names: ReadonlyMap<string, Route>, streams: Streams): object {
+  return {
+    '@id': TENANT_SITES_ID,
+    match: [{ host: [...names.keys()] }],
+    handle: [{ handler: 'subroute', routes: [...names].map(([name, route]) => siteOf(name, route, streams)) }],
+    terminal: true,
+  };
+}
+
+/** Proved by what comes in at this host's ports 80 and 443, since nobody else's DNS is ours to change. */
+export function tenantPolicy(names: ReadonlyMap<string, Route>, kind: Certificates['kind']): object {
+  return {
+    '@id': TENANT_POLICY_ID,
+    subjects: [...names.keys()],
+    issuers: [{ module: kind === 'internal' ? 'internal' : 'acme' }],
+  };
+}
+
+/** In front of Caddy's own TLS: a greeting with one of these names goes on to its machine as it is, all others come through. */
+export function passthrough(names: ReadonlyMap<string, Route>): readonly object[] {
+  const routes = [...names].map(([name, route]) => ({
+    match: [{ tls: { sni: [name] } }],
+    handle: [{ handler: 'proxy', upstreams: [{ dial: [webAddress(route)] }] }],
+  }));
+  return [{ '@id': PASSTHROUGH_ID, wrapper: 'layer4', routes }, { wrapper: 'tls' }];
 }
 
 /** For the wildcard alone: the platform keeps one challenge at a time, so wildcard and apex cannot be proved in one order. */

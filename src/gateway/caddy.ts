@@ -1,10 +1,12 @@
 import type { AccountAnswer } from '../platform/acme-dns.ts';
 import { type CaddyAdmin, caddyAdmin } from './caddy-admin.ts';
-import { applySites, httpApp } from './caddy-apply.ts';
-import type { AcmeDnsCredentials, Certificates } from './caddy-config.ts';
+import { applySites, httpApp, type StreamsMemory } from './caddy-apply.ts';
+import { type AcmeDnsCredentials, type Certificates, endsHere } from './caddy-config.ts';
 import { caddyFindings } from './caddy-findings.ts';
+import { applyTenants } from './caddy-tenants.ts';
 import { certificateFor } from './certificate.ts';
 import { type Gateway, GatewayError, type Route } from './port.ts';
+import type { TenantNames } from './tenant-names.ts';
 
 export interface CaddySettings {
   readonly adminSocket: string;
@@ -15,6 +17,8 @@ export interface CaddySettings {
   readonly kind: Certificates['kind'];
   /** Throws GatewayError while they cannot be had. */
   readonly certificates: () => Promise<Certificates>;
+  /** Absent where tenants may have no names of their own. */
+  readonly tenantNames?: TenantNames;
   /** Whether the platform takes an account; changes nothing there. */
   readonly checkAccount?: (account: AcmeDnsCredentials, signal: AbortSignal) => Promise<AccountAnswer>;
 }
@@ -29,6 +33,7 @@ export function withCaddy(
   settings: CaddySettings,
   admin = caddyAdmin(settings.adminSocket),
 ): Gateway {
+  const streams: StreamsMemory = { how: 'kept' };
   return {
     ...gateway,
     nameOf: ({ slug }) => `${slug}.${settings.zone}`,
@@ -37,12 +42,13 @@ export function withCaddy(
       const applied = await gateway.apply(routes, signal);
       const open = routes.filter((route) => !applied.refused.has(route.contract));
       try {
-        const repaired = await applySites(admin, settings, open, signal);
-        const missing = await withoutCertificate(admin, settings, open, signal);
+        const repaired = await applySites(admin, settings, open, streams, signal);
+        const tenants = await applyTenants(admin, settings, streams, open, signal);
+        const missing = await withoutCertificate(admin, settings, open.filter(endsHere), signal);
         return {
           ...applied,
-          repaired: [...applied.repaired, ...repaired],
-          missing: new Map([...applied.missing, ...missing]),
+          repaired: [...applied.repaired, ...repaired, ...tenants.repaired],
+          missing: new Map([...applied.missing, ...tenants.missing, ...missing]),
         };
       } catch (error) {
         if (!(error instanceof GatewayError)) throw error;

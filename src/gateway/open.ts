@@ -5,6 +5,7 @@ import { type CaddySettings, withCaddy } from './caddy.ts';
 import type { Certificates } from './caddy-config.ts';
 import { createNftGateway } from './nft-gateway.ts';
 import { type Gateway, GatewayError } from './port.ts';
+import { createTenantNames, type TenantNameRules } from './tenant-names.ts';
 
 /** The gateway as configured: the kernel's part, and names by Caddy where they are wanted. Talks to nobody yet, and reads no file. */
 export function openGateway(settings: GatewayConfig, more: Pick<CaddySettings, 'checkAccount'> = {}): Gateway {
@@ -16,6 +17,7 @@ export function openGateway(settings: GatewayConfig, more: Pick<CaddySettings, '
     zone: zoneOf(settings),
     publicIp: settings.publicIp,
     kind: settings.certificates,
+    ...(settings.tenantNames === 'allow' ? { tenantNames: createTenantNames(tenantRules(settings)) } : {}),
     certificates: () => certificatesOf(settings),
   });
 }
@@ -23,6 +25,10 @@ export function openGateway(settings: GatewayConfig, more: Pick<CaddySettings, '
 /** Machines are `<slug>.` below it. The platform builds the same name. */
 export function zoneOf({ dcId, gwPrefix, domain }: GatewayConfig): string {
   return `${dcId}.${gwPrefix}.${domain}`;
+}
+
+function tenantRules(settings: GatewayConfig): TenantNameRules {
+  return { zone: zoneOf(settings), reserved: [settings.domain, ...settings.reservedNames] };
 }
 
 /** Read anew each time: the account may come after the agent was started, and costs names only while it is not there. */

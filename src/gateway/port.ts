@@ -56,11 +56,20 @@ export interface Route {
     /** The fingerprint of its SSH host key (`SHA256:…`), where it must be that one: then `prove` insists on it. */
     readonly hostKey?: string;
     readonly sshPort: number;
-    /** Where its web server listens, for HTTPS; 80 when absent. */
-    readonly webPort?: number;
   };
+  readonly web?: Web;
   /** The month's allowance is used up: what `[gateway] throttle_mbit` says is all that it gets. */
   readonly pace?: 'slow';
+}
+
+/** How its web server is reached by name. */
+export interface Web {
+  /** Where it listens: 80, or 443 with `tls`, when absent. */
+  readonly port?: number;
+  /** `machine`: it ends TLS itself, and nobody on the way reads along. */
+  readonly tls?: 'machine';
+  /** Names of the tenant's own, beside the one that every machine has. */
+  readonly names?: readonly string[];
 }
 
 export interface Applied {

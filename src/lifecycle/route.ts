@@ -96,7 +96,7 @@ export function addressOf(instance: InstanceData | undefined): string | undefine
 }
 
 /** The route that a record asks for, open or not; undefined while there is no machine to lead to. */
-export function routeOf({ contract, route, instance, machine }: ContractRecord): Route | undefined {
+export function routeOf({ contract, route, instance, machine, order }: ContractRecord): Route | undefined {
   if (route === undefined || instance === undefined || machine !== 'made' || !isBehindHost(instance)) return undefined;
   const { slug, firstPort, portCount } = route;
   const address = route.ipv4 ?? addressOf(instance);
@@ -106,6 +106,7 @@ export function routeOf({ contract, route, instance, machine }: ContractRecord):
     slug,
     firstPort,
     portCount,
+    ...(order.web === undefined ? {} : { web: order.web }),
     machine: {
       ipv4: address,
       sshPort: instance.ssh?.port ?? 22,

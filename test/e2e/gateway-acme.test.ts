@@ -1,9 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { randomUUID, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer as createWebServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type DevPlatform, startDevPlatform } from '../../simulators/platform/cli.ts';
 import { withCaddy } from '../../src/gateway/caddy.ts';
@@ -14,6 +17,7 @@ import { createHttpTransport } from '../../src/platform/http-transport.ts';
 import { sleep, systemClock } from '../../src/ports/clock.ts';
 import type { ContractId } from '../../src/ports/ids.ts';
 import { startDns } from './ground/dns.ts';
+import { openLine } from './ground/line.ts';
 
 /** Where `scripts/caddy-acme` put a Caddy with the acme-dns module, and Pebble. */
 const built = process.env['DC_TEST_ACME'] ?? '';
@@ -157,6 +161,51 @@ describe.skipIf(!available)(
       expect(platform.core.state.txt.get(CHALLENGE)).toMatch(/^[\w-]{43}$/);
       expect((await gateway.apply([route], signal)).missing).toEqual(new Map());
     }, 90_000);
+
+    test('TLS that a machine ends itself reaches it as it is, and all other names are served as ever', async () => {
+      const [cert, key] = await Promise.all([
+        readFile(at('localhost/cert.pem'), 'utf8'),
+        readFile(at('localhost/key.pem'), 'utf8'),
+      ]);
+      const machine = createServer({ cert, key }, (connection) => connection.end('read by the machine alone'));
+      await new Promise<void>((ready) => machine.listen(0, '127.0.0.1', ready));
+      const { port } = machine.address() as AddressInfo;
+      const own: Route = { ...route, slug: 'bob000', contract: 'b0'.repeat(32) as ContractId };
+      const passed: Route = { ...own, web: { port, tls: 'machine' } };
+      expect((await gateway.apply([route, passed], signal)).repaired).toEqual([
+        'Caddy: TLS that machines end themselves',
+      ]);
+      expect((await gateway.apply([route, passed], signal)).repaired).toEqual([]);
+      const look = (slug: string) =>
+        certificateFor({ name: `${slug}.${ZONE}`, host: '127.0.0.1', port: HTTPS_PORT }, signal);
+      const { fingerprint256 } = new X509Certificate(cert);
+      expect(await look('bob000')).toMatchObject({ fingerprint: fingerprint256 });
+      expect(await look('alice0')).toMatchObject({ names: [`*.${ZONE}`] });
+      await gateway.apply([route, own], signal);
+      expect(await look('bob000')).toMatchObject({ names: [`*.${ZONE}`] });
+      await new Promise((closed) => machine.close(closed));
+    });
+
+    test('a WebSocket that is open outlasts another machine’s coming', async () => {
+      const echo = createWebServer();
+      echo.on('upgrade', (_incoming, socket) => {
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+        socket.pipe(socket);
+      });
+      await new Promise<void>((ready) => echo.listen(0, '127.0.0.1', ready));
+      const talking: Route = { ...route, web: { port: (echo.address() as AddressInfo).port } };
+      await gateway.apply([talking], signal);
+      const line = await openLine(`alice0.${ZONE}`, HTTPS_PORT);
+      expect(await line.say('one')).toBe('one');
+      const { repaired } = await gateway.apply(
+        [talking, { ...route, slug: 'carol0', contract: 'ca'.repeat(32) as ContractId }],
+        signal,
+      );
+      expect(repaired).toEqual(['Caddy: the names of machines']);
+      expect(await line.say('two')).toBe('two');
+      line.end();
+      await new Promise((closed) => echo.close(closed));
+    });
 
     test('the account is known to the platform until another registration replaces it', async () => {
       const transport = createHttpTransport({ endpoint: account.serverUrl, name: 'acme-dns' });

@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { withCaddy } from '../../src/gateway/caddy.ts';
+import { caddyAdmin } from '../../src/gateway/caddy-admin.ts';
 import type { Gateway, Route } from '../../src/gateway/port.ts';
+import { type AskOwner, createTenantNames } from '../../src/gateway/tenant-names.ts';
 import { sleep, systemClock } from '../../src/ports/clock.ts';
 import type { ContractId } from '../../src/ports/ids.ts';
 import { hasCaddy } from './ground/caddy.ts';
@@ -75,15 +77,22 @@ async function machine(name: string): Promise<{ readonly server: Server; readonl
 
 function route(slug: string, webPort: number): Route {
   const contract = slug.padEnd(64, '0') as ContractId;
-  return { contract, slug, firstPort: 20_000, portCount: 10, machine: { ipv4: '127.0.0.1', sshPort: 22, webPort } };
+  return {
+    contract,
+    slug,
+    firstPort: 20_000,
+    portCount: 10,
+    web: { port: webPort },
+    machine: { ipv4: '127.0.0.1', sshPort: 22 },
+  };
 }
 
 /** What a browser at this host name gets, as soon as there is a certificate for it. */
-async function visit(slug: string, port: number, upgrade = false): Promise<string> {
+async function visit(name: string, port: number, upgrade = false): Promise<string> {
   const deadline = systemClock.monotonic() + 20_000;
   for (;;) {
     try {
-      return await knock(slug, port, upgrade);
+      return await knock(name.includes('.') ? name : `${name}.${ZONE}`, port, upgrade);
     } catch (error) {
       if (systemClock.monotonic() > deadline) throw error;
       await sleep(systemClock, 100);
@@ -91,14 +100,14 @@ async function visit(slug: string, port: number, upgrade = false): Promise<strin
   }
 }
 
-function knock(slug: string, port: number, upgrade: boolean): Promise<string> {
+function knock(name: string, port: number, upgrade: boolean): Promise<string> {
   return new Promise((resolve, reject) => {
     const asked = request({
       host: '127.0.0.1',
       port,
-      servername: `${slug}.${ZONE}`,
+      servername: name,
       headers: {
-        host: `${slug}.${ZONE}`,
+        host: name,
         ...(upgrade ? { connection: 'Upgrade', upgrade: 'websocket' } : {}),
       },
       rejectUnauthorized: false,
@@ -117,6 +126,15 @@ function knock(slug: string, port: number, upgrade: boolean): Promise<string> {
     asked.on('error', reject);
     asked.end();
   });
+}
+
+async function statusOf(socket: string, id: string): Promise<number> {
+  const admin = caddyAdmin(socket);
+  try {
+    return (await admin.read(`/id/${id}`, signal)).status;
+  } finally {
+    await admin.close();
+  }
 }
 
 describe.skipIf(!isReady)('names and HTTPS by a real Caddy', () => {
@@ -236,6 +254,58 @@ describe.skipIf(!isReady)('names and HTTPS by a real Caddy', () => {
     const why = [...missing.values()].join();
     if (/^$|no certificate yet/.test(why)) expect(await visit('alice0', 443)).toMatch(/^200 alice /);
     else expect(why).toMatch(/address already in use|permission denied/);
+    await gateway.close();
+  });
+
+  const atOwnNames = (socket: string, owner: AskOwner): Gateway =>
+    withCaddy(ports, {
+      adminSocket: socket,
+      zone: ZONE,
+      publicIp: '127.0.0.1',
+      kind: 'internal',
+      certificates: async () => ({ kind: 'internal' }),
+      tenantNames: createTenantNames({ zone: ZONE, reserved: ['provider.example.net'] }, owner),
+    });
+
+  test('a tenant’s own name leads to the machine that its owner names; his neighbours’ and the provider’s do not', async () => {
+    caddy = await startCaddy(home, neighbour());
+    const gateway = atOwnNames(caddy.socket, async (_name, at) => (at === `alice0.${ZONE}` ? 'yes' : 'no'));
+    const withNames = (one: Route, ...names: string[]): Route => ({ ...one, web: { ...one.web, names } });
+    const routes = [withNames(route('alice0', alice), 'shop.example.com'), route('bob000', bob)];
+    await gateway.apply(routes, signal);
+    expect(await visit('shop.example.com', https)).toBe('200 alice shop.example.com https');
+    expect(await visit('shop.example.com', https, true)).toBe('101 alice');
+    expect((await gateway.apply(routes, signal)).repaired).toEqual([]);
+
+    const greedy = ['their.example.org', 'www.provider.example.net', `bob000.${ZONE}`];
+    for (const name of greedy) {
+      const { missing, repaired } = await gateway.apply(
+        [withNames(route('alice0', alice), 'shop.example.com', name), route('bob000', bob)],
+        signal,
+      );
+      expect(missing.get(route('alice0', alice).contract), name).toContain(name);
+      expect(repaired, name).toEqual([]);
+    }
+    expect(await visit('their.example.org', https)).toBe('200 theirs');
+    const claimed = [route('alice0', alice), withNames(route('bob000', bob), 'shop.example.com')];
+    const { missing } = await gateway.apply(claimed, signal);
+    expect(missing.get(route('bob000', bob).contract)).toMatch(/does not name this machine/);
+    const ids = await Promise.all(
+      ['dc-agent-tenant-sites', 'dc-agent-tenant-certificates'].map((id) => statusOf(caddy?.socket ?? '', id)),
+    );
+    expect(ids).toEqual([404, 404]);
+    await gateway.close();
+  });
+
+  test('TLS that Debian’s Caddy cannot pass through is said so, and costs nobody else a name', async () => {
+    caddy = await startCaddy(home, neighbour());
+    const gateway = gatewayAt(caddy.socket);
+    const own: Route = { ...route('alice0', alice), web: { port: alice, tls: 'machine' } };
+    const { missing } = await gateway.apply([own, route('bob000', bob)], signal);
+    expect(missing.get(own.contract)).toMatch(/lacks the module caddy\.listeners\.layer4/);
+    expect(await visit('bob000', https)).toMatch(/^200 bob /);
+    // Its web server speaks TLS: what was meant for it is not sent there in the clear.
+    expect(await visit('alice0', https)).toMatch(/^404 /);
     await gateway.close();
   });
 
