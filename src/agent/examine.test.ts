@@ -20,6 +20,7 @@ function look(hostKey: string, prove: () => Promise<Proof>): Promise<Finding> {
     routeState: 'open',
     route: { slug: 'abc123', firstPort: 20_000, portCount: 10 },
     hostKey: HANDED_OVER,
+    order: { offering: 'small', sshKey: '', settings: {} },
     ...({ hostKeyTrust: undefined } as object),
     instance: only<NonNullable<ContractRecord['instance']>>({
       ipv4: '10.77.0.2',
