@@ -5,7 +5,7 @@ import { firstBoot } from './cloud-init.ts';
 import type { CreateOrder, GuestConfig, SandboxMachine } from './machine.ts';
 import { createNodes, type Nodes } from './nodes.ts';
 import type { HypervisorOptions } from './options.ts';
-import { beginScript, type ScriptOrder, type ScriptRun, type ScriptState, scriptState } from './scripts.ts';
+import { beginScript, cutOff, type ScriptOrder, type ScriptRun, type ScriptState, scriptState } from './scripts.ts';
 
 /** The make-believe host itself: machines and what time does to them. No I/O; time and randomness are handed in. */
 export interface Hypervisor {
@@ -97,6 +97,8 @@ export function createHypervisor(clock: Clock, random: Random, options: Hypervis
     machine.state = 'stopped';
     delete machine.startedAt;
     delete machine.sshReadyAt;
+    const now = clock.monotonic();
+    if (machine.scripts !== undefined) machine.scripts = machine.scripts.map((run) => cutOff(run, now));
     machine.extraBytesIn = 0;
     machine.extraBytesOut = 0;
   }

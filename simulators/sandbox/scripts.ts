@@ -17,6 +17,8 @@ export interface ScriptRun {
   /** Absent when its time ends it. */
   readonly exit?: number;
   readonly output: string;
+  /** Its machine went off in the middle of it, at `endsAt`. */
+  readonly cutOff?: true;
   /** What it does to its machine when it ends. */
   readonly aftermath?: 'reboots' | 'kills-sshd' | 'fills-disk';
 }
@@ -58,8 +60,14 @@ export function beginScript({ id, content, limitSeconds }: ScriptOrder, now: num
   };
 }
 
+/** What is left of a run when its machine goes off: it does not go on later, whatever time it would have taken. */
+export function cutOff(run: ScriptRun, now: number): ScriptRun {
+  return now < run.endsAt ? { ...run, endsAt: now, cutOff: true } : run;
+}
+
 /** How far a run is; `startedAt` is since when its machine runs, if it does. */
 export function scriptState(run: ScriptRun, startedAt: number | undefined, now: number): ScriptState {
+  if (run.cutOff === true) return { state: 'cut-off' };
   const alive = startedAt !== undefined && startedAt <= run.beganAt;
   if (now < run.endsAt) return alive ? { state: 'running' } : { state: 'cut-off' };
   // A reboot ends it before it could say how it ended; on a full disk that cannot be written.

@@ -6,6 +6,7 @@ import {
   decide,
   type InstanceData,
   isBehindHost,
+  mayGoOn,
   type Step,
   type World,
 } from '../lifecycle/index.ts';
@@ -138,6 +139,7 @@ export class Worker {
     if (this.#stopping) return;
     if (this.#running !== undefined) {
       this.#again = true;
+      this.#reconsider();
       return;
     }
     this.#timer?.();
@@ -230,6 +232,27 @@ export class Worker {
 
   #interrupt(why: string): void {
     if (this.#step !== undefined && INTERRUPTIBLE.has(this.#step.step)) this.#step.controller.abort(new Parked(why));
+  }
+
+  /** Ends a running step that takes a machine from somebody and that the platform does not want any more, or has not said so lately. */
+  #reconsider(): void {
+    const running = this.#step;
+    if (running === undefined || this.record.running?.step !== running.step) return;
+    if (mayGoOn(running.step, this.record, this.#world(), this.#options.deps.clock.now())) return;
+    running.controller.abort(new Parked('the platform does not want it any more, or has not said so lately'));
+  }
+
+  /** A verdict grows old without anybody saying so. */
+  #reconsiderAfter(step: Step): Cancel {
+    if (step !== 'stop' && step !== 'destroy') return () => {};
+    const { clock } = this.#options.deps;
+    const again = (): Cancel =>
+      clock.after(RECONSIDER_MS, () => {
+        this.#reconsider();
+        cancel = again();
+      });
+    let cancel = again();
+    return () => cancel();
   }
 
   async #work(): Promise<void> {
@@ -325,6 +348,7 @@ export class Worker {
     this.#log.debug({ step, attempt, why }, 'step begins');
     const beganAt = deps.clock.monotonic();
     this.#cancelDeadline = this.#deadline(step);
+    const cancelReconsider = this.#reconsiderAfter(step);
     this.#lock.watch(this.record.goal === 'deliver' && step !== 'claim');
     try {
       const events = await perform(step, {
@@ -348,6 +372,7 @@ export class Worker {
       this.#log.warn({ step, attempt, kind: event.kind, error }, 'step failed');
     } finally {
       this.#cancelDeadline?.();
+      cancelReconsider();
       this.#lock.watch(false);
     }
   }
@@ -422,4 +447,6 @@ function gatewayFacts(gateway: GatewayDeps | undefined): Pick<World, 'gateway'> 
 }
 
 const FAULT_PAUSE_MS = 60_000;
+/** How often a step that takes a machine from somebody is asked whether it is still wanted. */
+const RECONSIDER_MS = 5_000;
 const UNKNOWN: ReadonlySet<string> = new Set(['unknown-outcome', 'parked']);

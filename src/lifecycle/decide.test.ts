@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Decision, decide, type World } from './decide.ts';
+import { type Decision, decide, mayGoOn, type World } from './decide.ts';
 import {
   admission,
   andThen,
@@ -586,6 +586,32 @@ describe('decide', () => {
     const first = Math.min(dueAt(record, 'release', NOW), dueAt(record, 'credential', NOW));
     expect(decide(record, CALM, defaultPolicy, NOW)).toEqual(wait('the contract runs', first));
     expect(decide(record, CALM, defaultPolicy, NOW + HOUR)).toEqual(RUNS);
+  });
+
+  it.each([
+    ['stop', 'stop', 'stop', true],
+    ['stop', 'stop', undefined, false],
+    ['stop', 'keep', 'stop', false],
+    ['destroy', 'remove', 'remove', true],
+    ['destroy', 'remove', 'stop', false],
+    ['destroy', 'remove', undefined, false],
+    ['terminate', 'remove', undefined, true],
+    ['start', 'keep', undefined, true],
+  ] as const)(
+    'a %s that is under way with the goal %s, while the platform wants %s: may go on %s',
+    (name, to, wants, on) => {
+      const record = andThen(andThen(kept, goal(to, to === 'remove' ? 'cancelled' : undefined)), intent(name));
+      const world = { ...CALM, ...(wants === undefined ? {} : { platformWants: wants }) };
+      expect(mayGoOn(name, record, world, NOW)).toBe(on);
+    },
+  );
+
+  it('lets a removal go on without the platform when nobody uses the machine, or the paid time is over', () => {
+    const failing = andThen(told(...upTo('create'), goal('remove', 'failed')), intent('destroy'));
+    expect(mayGoOn('destroy', failing, CALM, NOW)).toBe(true);
+    const ended = andThen(andThen(kept, goal('remove', 'expired')), { type: 'ends', endsAt: NOW });
+    expect(mayGoOn('destroy', ended, CALM, NOW)).toBe(true);
+    expect(mayGoOn('destroy', ended, { ...CALM, clockSuspect: true }, NOW)).toBe(false);
   });
 
   it('reads a told machine as told', () => {

@@ -275,6 +275,16 @@ function isStillDoomed(record: ContractRecord, world: World, now: number): boole
   return record.endsAt !== undefined && record.endsAt <= now && world.clockSuspect !== true;
 }
 
+/**
+ * Whether a step that is under way may go on. One that takes a machine from somebody can wait minutes for its backend, and goes on only
+ * for as long as the platform still wants it, by a word that is fresh.
+ */
+export function mayGoOn(step: Step, record: ContractRecord, world: World, now: number): boolean {
+  if (step === 'stop') return record.goal === 'stop' && world.platformWants !== undefined;
+  if (step === 'destroy') return record.goal === 'remove' && isStillDoomed(record, world, now);
+  return true;
+}
+
 function mayExist({ machine }: ContractRecord): boolean {
   return machine === 'made' || machine === 'maybe';
 }

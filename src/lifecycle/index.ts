@@ -2,7 +2,7 @@ export { admit, type Demand } from './admission.ts';
 export { afterAnnounce, afterClaim, afterDeliver, afterFail, afterTerminate } from './answers.ts';
 export { apply } from './apply.ts';
 export { type Doomed, judgeShares } from './breaker.ts';
-export { type Decision, decide, type World } from './decide.ts';
+export { type Decision, decide, mayGoOn, type World } from './decide.ts';
 export { defaultPolicy, type Policy } from './policy.ts';
 export { planOf } from './recipe.ts';
 export type {

@@ -18,7 +18,7 @@ export interface Tally {
 }
 
 export interface CrewOptions {
-  /** Seeds that once failed; they go first. */
+  /** Seeds that once failed; they go first, and are played however late it is. */
   readonly known: readonly number[];
   readonly from: number;
   readonly seeds: number;
@@ -46,8 +46,8 @@ export async function runStories(options: CrewOptions): Promise<Tally> {
   let fresh = 0;
   const next = (): number | undefined => {
     const over = options.seconds !== undefined && performance.now() - startedAt > options.seconds * 1000;
-    if (over || (options.first === true && tally.failures.length > 0)) return undefined;
-    return queue.shift() ?? (fresh < options.seeds ? options.from + fresh++ : undefined);
+    if (options.first === true && tally.failures.length > 0) return undefined;
+    return queue.shift() ?? (!over && fresh < options.seeds ? options.from + fresh++ : undefined);
   };
   const onTold = (told: Told): void => {
     add(tally, told);

@@ -114,9 +114,8 @@ async function many(): Promise<void> {
       : number(values.seeds, 'seeds');
   const from = values.from === undefined ? Math.floor(Date.now() / 1000) % 1_000_000_000 : number(values.from, 'from');
   const workers = values.workers === undefined ? cpus().length : number(values.workers, 'workers');
-  const known: number[] = JSON.parse(readFileSync(new URL('../test/simulation/seeds.json', import.meta.url), 'utf8'));
   const tally = await runStories({
-    known,
+    known: seedsKept(backend),
     from,
     seeds,
     ...(seconds === undefined ? {} : { seconds }),
@@ -131,6 +130,14 @@ async function many(): Promise<void> {
     await one(first.seed, true);
     process.exitCode = 1;
   }
+}
+
+/** What ever failed: on all backends, and what is a story of one backend only. */
+function seedsKept(on: BackendName): readonly number[] {
+  const kept: Readonly<Partial<Record<BackendName | 'all', readonly number[]>>> = JSON.parse(
+    readFileSync(new URL('../test/simulation/seeds.json', import.meta.url), 'utf8'),
+  );
+  return [...(kept.all ?? []), ...(kept[on] ?? [])];
 }
 
 /** Plays stories with a mutated agent until one breaks a rule. */

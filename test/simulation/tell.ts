@@ -133,6 +133,21 @@ class Performance {
     world.clearFaults();
     this.#rules.troubleBeats();
     for (const host of world.hosts) resume(host);
+    await this.#comeToRest();
+    const asleep = this.#rules.violations.length === 0 ? this.#rules.pausedBehindClosedPorts() : [];
+    for (const contract of asleep) this.#resume(contract);
+    if (asleep.length > 0) await this.#comeToRest();
+    this.#strangersAreWell();
+  }
+
+  #resume(contract: Contract['id']): void {
+    this.#scene(`contract ${short(contract)} is resumed at the end`);
+    this.#world.platform.admin.resume(contract);
+    this.#rules.excuses.changedAt.set(contract, this.#world.time.monotonic());
+  }
+
+  async #comeToRest(): Promise<void> {
+    const world = this.#world;
     const end = world.time.monotonic() + SETTLE_MS;
     while (world.time.monotonic() < end && this.#rules.violations.length === 0) {
       await world.time.advance(CHECK_EVERY_MS);
@@ -144,7 +159,6 @@ class Performance {
       if (this.#rules.unsettled().length === 0) break;
     }
     for (const text of this.#rules.unsettled()) this.#rules.blame('the world settles', text);
-    this.#strangersAreWell();
   }
 
   /**
