@@ -343,9 +343,10 @@ class Performance {
     const contract = this.#contracts.get(name);
     const [machine] = contract === undefined ? [] : this.#world.machinesOf(contract);
     if (contract === undefined || machine === undefined) return;
-    // Who has an id while it is being cloned is the backend's own affair.
-    if (this.#world.backend.type === 'proxmox' && this.#world.machine(machine)?.state === 'creating') return;
     const { backend } = this.#world;
+    // Who has an id while its machine is being made, and what becomes of it then, is the backend's own affair.
+    const making = this.#world.machine(machine)?.state === 'creating';
+    if (making && (backend.type === 'proxmox' || (kind === 'id-to-stranger' && backend.type !== 'sandbox'))) return;
     this.#rules.excuses.changedAt.set(contract, this.#world.time.monotonic());
     this.#world.intervening = true;
     if (kind === 'power-off') {
