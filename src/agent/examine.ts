@@ -14,6 +14,8 @@ export interface Finding {
   readonly latencyMs?: number;
   /** May leave the host: says nothing of where the machine was looked for. */
   readonly details?: string;
+  /** Wall ms at which it was so; absent: when the examination ended. */
+  readonly at?: number;
 }
 
 /** A health check may log in, or run a script. */
@@ -77,6 +79,7 @@ async function knock(
   for (let attempt = 1; ; attempt++) {
     const { host, port } = ssh;
     const answer = await deps.knock({ host, port, timeoutMs: KNOCK_TIMEOUT_MS }, signal);
+    const at = deps.clock.now();
     // Keys and host keys are the tenant's own business by now; that something answers is what is promised.
     if (answer.state === 'answers') {
       const strange = record.hostKey !== undefined && answer.hostKey !== undefined && answer.hostKey !== record.hostKey;
@@ -85,6 +88,7 @@ async function knock(
         return { state: 'down', details: 'its port leads to another machine' };
       return {
         state: 'up',
+        at,
         latencyMs: Math.round(answer.latencyMs),
         ...(strange ? { details: 'its host key is another than when it was handed over' } : {}),
       };

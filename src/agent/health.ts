@@ -123,7 +123,8 @@ export class HealthLane {
     const seen = glance(worker).state;
     const finding = await this.#examine(worker, before?.finding.state, signal);
     const now = deps.clock.monotonic();
-    const at = deps.clock.now();
+    // A proof of who answered takes its time; it is up when it answered.
+    const at = finding.at ?? deps.clock.now();
     const { healthIntervalMs: interval } = deps.settings;
     const changed = finding.state !== before?.finding.state;
     const again = finding.state === 'down' ? Math.min(interval, DOWN_AGAIN_MS) : interval;
