@@ -1,4 +1,5 @@
 import { type ContractRecord, routeOf } from '../lifecycle/index.ts';
+import type { ContractId } from '../ports/ids.ts';
 import type { Finding } from '../provisioner/contract.ts';
 import type { ContractStatus } from '../telemetry/status.ts';
 import type { Agent } from './agent.ts';
@@ -55,6 +56,7 @@ export function routeFindings({ deps, routes, traffic }: Agent): Finding[] {
       remedy: 'Look at the addresses of both machines on their backend.',
     });
   }
+  found.push(...missingFindings(routes?.made?.missing ?? new Map()));
   for (const contract of traffic.over) {
     found.push({
       level: 'warn',
@@ -67,4 +69,21 @@ export function routeFindings({ deps, routes, traffic }: Agent): Finding[] {
     });
   }
   return found;
+}
+
+/** What is wrong with the web server is wrong for many at once: each reason is told once. */
+function missingFindings(missing: ReadonlyMap<ContractId, string>): Finding[] {
+  const byReason = new Map<string, ContractId[]>();
+  for (const [contract, why] of missing) byReason.set(why, [...(byReason.get(why) ?? []), contract]);
+  return [...byReason].map(([why, contracts]) => ({
+    level: 'warn',
+    code: 'route.missing',
+    title: `${named(contracts)} lacks a name or HTTPS: ${why}`,
+    remedy: 'Ports work all the same. docs/gateway.md says what each reason means.',
+  }));
+}
+
+function named([first, ...others]: readonly ContractId[]): string {
+  const contract = `Contract ${first?.slice(0, 12)}`;
+  return others.length === 0 ? contract : `${contract}, as ${others.length} more,`;
 }

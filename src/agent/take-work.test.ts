@@ -30,6 +30,20 @@ describe('the tenant’s key', () => {
   });
 });
 
+it('what is said about the web server is taken out of the settings, and what is wrong there is refused', () => {
+  const item = {
+    ...ITEM,
+    provisionerConfig: '{"web_port":8080,"image":"debian"}',
+    instanceConfig: '{"web_tls":"machine"}',
+  };
+  expect(readOrder(item)).toMatchObject({
+    order: { settings: { image: 'debian' }, web: { port: 8080, tls: 'machine' } },
+  });
+  expect(readOrder({ ...ITEM, provisionerConfig: '{"web_port":0}' })).toEqual({
+    refused: expect.stringContaining('web_port'),
+  });
+});
+
 describe('the target of a contract', () => {
   const targets = [
     target('home', 'proxmox'),

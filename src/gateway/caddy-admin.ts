@@ -37,8 +37,8 @@ export function caddyAdmin(socketPath: string): CaddyAdmin {
     socketPath,
     headersTimeout: TIMEOUT_MS,
     bodyTimeout: TIMEOUT_MS,
-    // Caddy closes idle connections after five minutes, and all of them when it takes a new configuration.
-    keepAliveTimeout: 1_000,
+    // A connection for each request: with every change Caddy begins a new admin server and ends the old one with all that it keeps open.
+    pipelining: 0,
     maxResponseSize: MAX_BYTES,
   });
 
@@ -72,7 +72,7 @@ export function caddyAdmin(socketPath: string): CaddyAdmin {
 
   return {
     async read(path, signal) {
-      const answer = await call('GET', path, undefined, { signal });
+      const answer = await again(() => call('GET', path, undefined, { signal }));
       // How Caddy says that there is nothing above it either.
       if (answer.status === 400 && /invalid traversal path/.test(messageOf(answer.body)))
         return { status: 200, body: null };
@@ -88,6 +88,22 @@ export function caddyAdmin(socketPath: string): CaddyAdmin {
   };
 }
 
+/** Reading is asked for once more when the admin server was replaced just then: who reads changes nothing. */
+async function again(read: () => Promise<CaddyAnswer>): Promise<CaddyAnswer> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof GatewayError) || !BROKEN_OFF.has(codeOf(error.cause))) throw error;
+    return read();
+  }
+}
+
+const BROKEN_OFF: ReadonlySet<string | undefined> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
+
+function codeOf(error: unknown): string | undefined {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : undefined;
+}
+
 function parsed(text: string): unknown {
   if (text === '') return null;
   try {
@@ -99,7 +115,7 @@ function parsed(text: string): unknown {
 }
 
 function unreachable(socketPath: string, cause: unknown): GatewayError {
-  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : 'no answer';
+  const code = codeOf(cause) ?? 'no answer';
   if (code === 'EACCES')
     return new GatewayError('config', `Caddy's admin socket ${socketPath} may not be opened by this user`, { cause });
   const why = code === 'ENOENT' || code === 'ECONNREFUSED' ? 'is Caddy running?' : code;

@@ -204,6 +204,12 @@ describe('the route of a record', () => {
     expect(routeOf(record)?.machine).toEqual({ ipv4: '10.0.0.9', sshPort: 2222, ipv6: 'fd00::5', mac: 'aa:bb' });
   });
 
+  it('has what its order says about the web server', () => {
+    const web = { port: 8080, names: ['shop.example.com'] };
+    const record = open(1, '10.0.0.5');
+    expect(routeOf({ ...record, order: { ...record.order, web } })?.web).toEqual(web);
+  });
+
   it('leads to port 22 where the backend does not say', () => {
     const { ssh: _ssh, ...instance } = at('10.0.0.5');
     expect(routeOf(open(1, '10.0.0.5', { instance }))?.machine.sshPort).toBe(22);
