@@ -63,7 +63,7 @@ async function serverFindings(
  * Whether what comes in at the public address ends in this host's Caddy. A TLS server signs the visitor's random bytes with the
  * certificate's key (RFC 8446, 4.4.3), and this host alone has that one: an equal certificate is the proof.
  */
-function pathFindings(shown: Shown, outside: Shown, publicIp: string): Finding[] {
+export function pathFindings(shown: Shown, outside: Shown, publicIp: string): Finding[] {
   const code = 'gateway.https.path';
   if (shown.state === 'none') return [];
   if (outside.state === 'none') {
@@ -89,7 +89,13 @@ function pathFindings(shown: Shown, outside: Shown, publicIp: string): Finding[]
   ];
 }
 
-function certificateFinding(shown: Shown, zone: string, kind: CaddySettings['kind']): Finding {
+/** Whether the certificate for all machines is there, and was renewed when it should have been. */
+export function certificateFinding(
+  shown: Shown,
+  zone: string,
+  kind: CaddySettings['kind'],
+  now = systemClock.now(),
+): Finding {
   const code = 'gateway.certificate';
   if (shown.state === 'none') {
     return {
@@ -101,7 +107,7 @@ function certificateFinding(shown: Shown, zone: string, kind: CaddySettings['kin
     };
   }
   // Caddy's own authority signs for half a day at a time.
-  const left = shown.validUntil - systemClock.now();
+  const left = shown.validUntil - now;
   if (left > RENEWAL_OVERDUE_MS || kind === 'internal')
     return { level: 'pass', code, title: `The certificate for *.${zone} is served.` };
   return {

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { recorder } from '../../../test/cli/harness.ts';
+import { only } from '../../agent/fixtures.ts';
+import type { GatewayConfig } from '../../config/types.ts';
 import { type AcmeDnsAccount, PlatformError } from '../../platform/api.ts';
 import type { AgentId } from '../../ports/ids.ts';
 import { alone, needsAccount } from '../setup/gateway/account.ts';
@@ -10,7 +12,7 @@ import type { GatewayWish } from '../setup/gateway/options.ts';
 import { gatewayPlaces, readGatewayRecord } from '../setup/gateway/record.ts';
 import { planGatewayUndo } from '../setup/gateway/steps.ts';
 import type { Ended, ServiceHost } from '../setup/service/host.ts';
-import { installGateway } from './setup-gateway.ts';
+import { installGateway, undoGateway } from './setup-gateway.ts';
 
 const ADDRESSES = JSON.stringify([{ addr_info: [{ family: 'inet', local: '203.0.113.10', prefixlen: 24 }] }]);
 const SOURCES = new URL('../../../systemd/', import.meta.url).pathname;
@@ -219,5 +221,31 @@ describe('taking it back', () => {
     await install();
     answers.set('nft delete', { code: 1, stdout: '', stderr: 'Error: Operation not permitted' });
     await expect(undo()).rejects.toThrow(/the table inet dc_agent could not be deleted/);
+  });
+
+  const GATEWAY = only<GatewayConfig>({
+    publicIp: '203.0.113.10',
+    nftTable: 'dc_agent',
+    helperSocket: '/nonexistent/netd.sock',
+  });
+  const asked = (force: boolean): Promise<unknown> =>
+    undoGateway({ gateway: GATEWAY }, { dryRun: false, force }, recorder(), host);
+
+  test('with the helper away nothing is torn down that may be in use, but by force', async () => {
+    await install();
+    commands = [];
+    await expect(asked(false)).rejects.toThrow(/does not say how many machines are/);
+    expect(commands).toEqual(['nft list table inet dc_agent']);
+    expect(await readFile(config, 'utf8')).toContain('[gateway]');
+    await asked(true);
+    expect(await readFile(config, 'utf8')).toBe('[api]\n');
+  });
+
+  test('without a table nobody is reached, so nothing is in the way', async () => {
+    await install();
+    answers.set('nft list', ABSENT);
+    answers.set('nft delete', ABSENT);
+    await asked(false);
+    expect(await readFile(config, 'utf8')).toBe('[api]\n');
   });
 });

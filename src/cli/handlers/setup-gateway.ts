@@ -31,7 +31,7 @@ export const setupGateway: Handler = async (args, io) => {
     });
   }
   if (flag(args, 'undo')) {
-    const takeBack = () => undo(config, wish, io, host);
+    const takeBack = () => undoGateway(config, wish, io, host);
     return wish.dryRun ? takeBack() : alone(host, takeBack);
   }
   const { publicKey } = await readAgentKey(config);
@@ -102,8 +102,9 @@ async function report({ gateway }: Config, io: Io): Promise<ExitCode> {
   }
 }
 
-async function undo(
-  config: Config,
+/** Takes back what `installGateway` did; throws Failure where tenants would lose their ports. */
+export async function undoGateway(
+  config: Pick<Config, 'gateway'>,
   { dryRun, force }: { readonly dryRun: boolean; readonly force: boolean },
   io: Io,
   host: ServiceHost,
