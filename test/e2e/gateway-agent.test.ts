@@ -107,8 +107,14 @@ describe.skipIf(available !== true)(`the running agent behind one public address
     expect((await site.host.stop())?.code).toBe(0);
     const before = await counted(alice);
     await site.on('nft', 'flush', 'ruleset');
+    const beats: string[] = [];
+    const unhook = site.market.core.onExchange(({ request }) => {
+      if (request.path.endsWith('/heartbeat')) beats.push(request.body);
+    });
     site.host.run();
     await reopened(alice);
+    unhook();
+    expect(beats[0]).toContain(alice.contract);
     await download(toldAlice, MB);
     await site.pulse.until('a larger sum', async () => (await counted(alice)).out >= before.out + MB);
     expect((await counted(alice)).in).toBeGreaterThan(before.in);
