@@ -180,6 +180,22 @@ describe('a password', () => {
     opened.core.admin.setGuest(truth(machine).id, { agent: false });
     expect(await refusalOf(reset())).toMatchObject({ kind: 'config' });
   });
+
+  test('whose answer was lost is nobody’s: the next one is another, and good', async () => {
+    open({ guest_agent: 'present' });
+    const machine = await made();
+    const reset = async () => {
+      const make = opened.provisioner.newPassword;
+      if (make === undefined) throw new Error('absent');
+      return play((op) => make(refOf(machine), op), machine);
+    };
+    opened.core.faults.add({ call: 'POST /servers/{id}/actions/reset_password', fault: { kind: 'drop-after' } });
+    expect(await refusalOf(reset())).toMatchObject({ kind: 'retry' });
+    const lost = truth(machine).rootPassword;
+    const { password } = await reset();
+    expect(password.reveal()).toBe(truth(machine).rootPassword);
+    expect(password.reveal()).not.toBe(lost);
+  });
 });
 
 test('labels of ours that were damaged make the list incomplete, and the server is left alone', async () => {

@@ -29,6 +29,8 @@ export async function newPassword(
   if (!('action' in answer)) throw refused(answer);
   const endings = await target.actions.settle([answer.action], asking, LIMIT_MS);
   if (endings.every(({ state }) => state === 'success')) return { user: 'root', password: new Secret(answer.password) };
-  const why = failureIn(endings)?.code ?? 'it takes too long';
-  throw new ProvisionerError('config', `No guest agent in server ${server.id} set the password: ${why}`);
+  const failure = failureIn(endings);
+  if (failure === undefined)
+    throw new ProvisionerError('retry', `Server ${server.id} has not taken the new password within a minute`);
+  throw new ProvisionerError('config', `No guest agent in server ${server.id} set the password: ${failure.code}`);
 }
