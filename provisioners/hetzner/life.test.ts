@@ -191,6 +191,7 @@ describe('a password', () => {
     };
     opened.core.faults.add({ call: 'POST /servers/{id}/actions/reset_password', fault: { kind: 'drop-after' } });
     expect(await refusalOf(reset())).toMatchObject({ kind: 'retry' });
+    await clock.advance(60_000);
     const lost = truth(machine).rootPassword;
     const { password } = await reset();
     expect(password.reveal()).toBe(truth(machine).rootPassword);

@@ -44,6 +44,7 @@ class Performance {
   readonly #rules: Rules;
   readonly #coverage = new Set<string>();
   readonly #contracts = new Map<number, Contract['id']>();
+  #nodeUpAt = 0;
   readonly #strangers = new Map<string, string>();
   #rotations = 0;
   #backup: ReturnType<World['platform']['backup']> | undefined;
@@ -347,6 +348,8 @@ class Performance {
     // Who has an id while its machine is being made, and what becomes of it then, is the backend's own affair.
     const making = this.#world.machine(machine)?.state === 'creating';
     if (making && (backend.type === 'proxmox' || (kind === 'id-to-stranger' && backend.type !== 'sandbox'))) return;
+    // Nobody gets a new machine from a node that is down.
+    if (kind === 'id-to-stranger' && this.#world.time.monotonic() < this.#nodeUpAt) return;
     this.#rules.excuses.changedAt.set(contract, this.#world.time.monotonic());
     this.#world.intervening = true;
     if (kind === 'power-off') {
@@ -395,6 +398,7 @@ class Performance {
       this.#rules.excuses.changedAt.set(contract, world.time.monotonic());
     }
     world.backend.nodeDown();
+    this.#nodeUpAt = Math.max(this.#nodeUpAt, world.time.monotonic() + forMs);
     world.intervening = false;
     for (const [id, state] of this.#strangers) if (state === 'running') this.#strangers.set(id, 'stopped');
     world.time.after(forMs, () => world.backend.nodeUp());
