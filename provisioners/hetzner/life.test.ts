@@ -164,6 +164,8 @@ describe('traffic', () => {
 describe('a password', () => {
   test('cannot be reset where nobody knows of a guest agent', () => {
     expect(opened.provisioner.newPassword).toBeUndefined();
+    open({ guest_agent: 'present', ssh_user: 'admin' });
+    expect(opened.provisioner.newPassword).toBeUndefined();
   });
 
   test('is given back once the guest has it, and not when no agent answers', async () => {

@@ -80,7 +80,10 @@ export function openHetzner({ project, deps, settings, release }: HetznerInput):
     start: (ref, op) => changing(() => start(target, ref, op)),
     observe: (ref, ctx) => observe(target, ref, ctx),
     ...createFacts(target),
-    ...(settings.guest_agent === 'present' ? { newPassword: (ref, op) => newPassword(target, ref, op) } : {}),
+    // The API's password is root's.
+    ...(settings.guest_agent === 'present' && settings.ssh_user === 'root'
+      ? { newPassword: (ref, op) => newPassword(target, ref, op) }
+      : {}),
     async close() {
       closing.abort(new Error('the target was closed'));
       await release?.();

@@ -15,9 +15,15 @@ export const CLOUD_INIT_SECONDS = 300;
 
 /**
  * Waits until cloud-init, where there is one, has done its work, and says how that ended: a script that runs beside it would meet half a
- * machine and a locked package list.
+ * machine and a locked package list. `unfinished` when its time was over first (124, of an old busybox 143).
  */
-export const SETTLED = `{ command -v cloud-init && command -v timeout; } >/dev/null && timeout ${CLOUD_INIT_SECONDS} cloud-init status --wait | tail -n 1; exit 0`;
+export const SETTLED = `{ command -v cloud-init && command -v timeout; } >/dev/null || exit 0
+said=$(timeout ${CLOUD_INIT_SECONDS} cloud-init status --wait)
+case $? in
+  124 | 143) echo unfinished ;;
+  *) echo "$said" | tail -n 1 ;;
+esac
+exit 0`;
 
 /** Says whether the recipe has been begun. */
 export const BEGUN = (place: string): string => `if [ -e ${place}/begun ]; then echo begun; else echo absent; fi`;

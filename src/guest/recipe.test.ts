@@ -60,6 +60,24 @@ describe('a machine that means harm', () => {
     expect(await run(access, recipe('x'), undefined, hastyClock())).toMatchObject({ state: 'unreachable' });
   });
 
+  test.each([
+    ['status: done\n', ''],
+    ['status: error\n', 'cloud-init ended with an error'],
+    ['unfinished\n', 'cloud-init had not ended after 300 s'],
+  ])('in which cloud-init says %j is told of with what the script printed', async (said, concern) => {
+    const access = await serve((command, channel) => {
+      if (command.startsWith('if [')) return answer(channel, 'absent\n');
+      if (command.startsWith('{ command -v cloud-init')) return answer(channel, said);
+      if (command.endsWith(' await')) return answer(channel, 'end 0 in-time 1\nprinted\n');
+      channel.on('data', () => {}).on('end', () => answer(channel, ''));
+    });
+    const end = await run(access, recipe('x'));
+    expect(end).toMatchObject({ state: 'finished', exit: 0 });
+    const { output } = end as { output: string };
+    expect(output.startsWith(concern)).toBe(true);
+    expect(output.endsWith('printed\n')).toBe(true);
+  });
+
   test('and never closes what has ended is believed by its exit code', async () => {
     const access = await serve((command, channel) => {
       channel.write(command.startsWith('if [') ? 'begun\n' : 'end 3 in-time 7\nbye\n');

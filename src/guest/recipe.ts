@@ -101,7 +101,7 @@ async function visit(
     if ((await ask(session, BEGUN(place))) === 'absent\n') {
       const timeoutMs = CLOUD_INIT_SECONDS * 1000 + COMMAND_MS;
       const settled = await session.run(SETTLED, { maxBytes: 64 * 1024, timeoutMs });
-      if (settled.output.includes('error')) before = 'cloud-init ended with an error, see cloud-init status --long\n';
+      before = concern(settled.output);
       await hand(session, place, 'script', withInterpreter(recipe.script));
       await hand(session, place, 'supervise', supervisor(recipe));
     }
@@ -150,4 +150,11 @@ function outcome(text: string): RecipeOutcome {
     seconds: Number(seconds),
     output: text.slice(head.length).slice(-MAX_OUTPUT_BYTES),
   };
+}
+
+/** What the operator should know of how cloud-init stands when the script begins. */
+function concern(settled: string): string {
+  if (settled.includes('unfinished'))
+    return `cloud-init had not ended after ${CLOUD_INIT_SECONDS} s, see cloud-init status --long\n`;
+  return settled.includes('error') ? 'cloud-init ended with an error, see cloud-init status --long\n' : '';
 }

@@ -31,7 +31,7 @@ export const MUTANTS = [
   },
   {
     name: 'does not look for what an unknown create left',
-    seed: 331,
+    seed: 99,
     file: 'provisioners/sandbox/provisioner.ts',
     find: 'const left = await findByStamp(client, clock, ref.stamp, op, looks);',
     replace: 'const left = [];',
@@ -45,7 +45,7 @@ export const MUTANTS = [
   },
   {
     name: 'goes on with the uptime log before what a crash tore off',
-    seed: 82,
+    seed: 160,
     file: 'src/health/open-last.ts',
     find: 'if (whole < bytes.length) await disk.truncate(path, whole);',
     replace: '{}',
@@ -95,7 +95,7 @@ export const MUTANTS = [
   },
   {
     name: 'acts before the intent is safe',
-    seed: 67,
+    seed: 160,
     file: 'src/agent/worker.ts',
     find: "await deps.ledger.append(this.contract, { type: 'intent', step, attempt });",
     replace: "void deps.ledger.append(this.contract, { type: 'intent', step, attempt });",
@@ -116,7 +116,7 @@ export const MUTANTS = [
   },
   {
     name: 'removes the old journal before the snapshot is there',
-    seed: 278,
+    seed: 226,
     file: 'src/ledger/ledger.ts',
     find: 'await disk.replace(join(directory, SNAPSHOT_FILE), bytes);',
     replace:
@@ -124,7 +124,7 @@ export const MUTANTS = [
   },
   {
     name: 'leaves paused contracts out of the snapshot',
-    seed: 18,
+    seed: 75,
     file: 'src/ledger/ledger.ts',
     find: 'for (const [contract, record] of state.records) {\n    const why',
     replace:
@@ -217,7 +217,7 @@ export const MUTANTS = [
   },
   {
     name: 'removes machines when it stops',
-    seed: 532,
+    seed: 166,
     file: 'src/agent/worker.ts',
     find: 'this.#stopping = true;\n    this.#timer?.();\n    const onForce',
     replace:
