@@ -614,6 +614,19 @@ describe('decide', () => {
     expect(mayGoOn('destroy', ended, { ...CALM, clockSuspect: true }, NOW)).toBe(false);
   });
 
+  it('ends no machine that was handed over once, when a restored platform has it made anew', () => {
+    const again = andThen(told(...upTo('release')), goal('deliver'));
+    expect(again.delivered).toBe(true);
+    for (const record of [
+      again,
+      andThen(again, failed('verify', 'permanent')),
+      { ...again, order: { ...again.order, problem: 'It cannot be read.' } },
+    ]) {
+      const decision = decide(record, CALM, defaultPolicy, DEADLINE + HOUR);
+      expect(decision).not.toMatchObject({ kind: 'goal' });
+    }
+  });
+
   it('reads a told machine as told', () => {
     expect(made).toMatchObject({ contract: CONTRACT, machine: 'made', instance: MACHINE, delivered: false });
   });

@@ -55,6 +55,19 @@ describe('a recipe', () => {
     }
   });
 
+  it('says what is done, and why', () => {
+    const plan = { by: 'ssh', onFailure: 'deliver' } as const;
+    expect(decide(sold(plan, ...upTo('verify')), WORLD, defaultPolicy, NOW)).toMatchObject({
+      step: 'recipe',
+      why: 'what the offering deploys is to be deployed',
+    });
+    const after = sold(plan, ...upTo('verify'), ...ended(GOOD), ...did('verify'));
+    expect(decide(after, WORLD, defaultPolicy, NOW)).toMatchObject({
+      step: 'withdraw',
+      why: 'the way in that the deployment needed is closed before anybody is told',
+    });
+  });
+
   it('by SSH needs a machine whose host key was seen, also where the backend’s word would do', () => {
     const trusting: World = { ...WORLD, can: { ...WORLD.can, needsLogin: false } };
     expect(next(sold({ by: 'ssh' }, ...upTo('create')), trusting)).toBe('verify');
