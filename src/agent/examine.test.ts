@@ -9,6 +9,7 @@ import { only } from './fixtures.ts';
 import type { Worker } from './worker.ts';
 
 const HANDED_OVER = 'SHA256:handed-over';
+const ANSWERED_AT = 1_700_000_000_000;
 const ELSEWHERE = { ok: false, why: 'another machine', stranger: true } as const;
 
 /** A machine behind this host that answers with this key, and what the proof of its port finds. */
@@ -29,6 +30,7 @@ function look(hostKey: string, prove: () => Promise<Proof>): Promise<Finding> {
     }),
   });
   const deps = only<AgentDeps>({
+    clock: only<AgentDeps['clock']>({ now: () => ANSWERED_AT }),
     knock: async () => ({ state: 'answers', latencyMs: 3, hostKey }),
     gateway: only<NonNullable<AgentDeps['gateway']>>({
       port: only<NonNullable<AgentDeps['gateway']>['port']>({ publicIp: '203.0.113.1', prove }),
@@ -49,7 +51,7 @@ const unasked = async (): Promise<Proof> => {
 };
 
 it('a machine that shows the key it was handed over with is up, and nothing more is asked', async () => {
-  expect(await look(HANDED_OVER, unasked)).toMatchObject({ state: 'up' });
+  expect(await look(HANDED_OVER, unasked)).toMatchObject({ state: 'up', at: ANSWERED_AT });
 });
 
 it('another machine that answers at its port does not make it up', async () => {

@@ -17,7 +17,9 @@ import {
   MACHINE,
   NOW,
   ORDER,
+  told,
   toldAt,
+  upTo,
 } from './fixtures.ts';
 import { defaultPolicy } from './policy.ts';
 import type { ContractEvent, ContractRecord, FailureKind } from './record.ts';
@@ -257,7 +259,10 @@ function isSafe(record: ContractRecord, seen: World, now: number, decision: Deci
     expect([record.goal === 'deliver' || record.goal === 'keep', seen.can.start]).toEqual([true, true]);
   if (step === 'deliver') expect([record.machine, record.verified || !seen.can.needsLogin]).toEqual(['made', true]);
   if (step === 'create')
-    expect(record.delivered && record.machine === 'made', 'a used machine is not made again').toBe(false);
+    expect(
+      record.delivered && record.machine === 'made' && seen.power !== 'absent',
+      'a used machine that is there is not made again',
+    ).toBe(false);
   if (step === 'terminate' || step === 'release') {
     if (record.goal === 'remove') expect(record.machine, `${step} comes after destroy`).toMatch(/none|gone/);
   }
@@ -298,6 +303,9 @@ function deepFreeze<T>(value: T): T {
   return value;
 }
 
+/** Drawn once in some thousands of cases: handed over, lost, and asked for anew by a platform that was restored. */
+const LOST_AND_ASKED_FOR = told(...upTo('release'), goal('deliver'));
+
 describe('a contract, whatever happens to it', () => {
   it('meets only safe decisions on its way through the world', () => {
     fc.assert(
@@ -311,7 +319,7 @@ describe('a contract, whatever happens to it', () => {
       fc.property(anyRecord, world, fc.nat(2 * HOUR), (record, seen, ms) => {
         isSafe(record, seen, NOW + ms, decide(record, seen, defaultPolicy, NOW + ms));
       }),
-      { numRuns: 3_000 },
+      { numRuns: 3_000, examples: [[LOST_AND_ASKED_FOR, { ...CALM, power: 'absent' }, 0]] },
     );
   });
 
