@@ -368,4 +368,12 @@ export const MUTANTS = [
     find: '(routed ? record.route?.firstPort : instance.ssh?.port)',
     replace: 'instance.ssh?.port',
   },
+  {
+    name: 'goes on with a stop that is not wanted any more (Hetzner)',
+    seed: 795839399,
+    backend: 'hetzner',
+    file: 'src/lifecycle/decide.ts',
+    find: "  if (step === 'stop') return record.goal === 'stop' && world.platformWants !== undefined;",
+    replace: "  if (step === 'stop') return true;",
+  },
 ];
