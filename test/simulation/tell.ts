@@ -181,8 +181,9 @@ class Performance {
     const reasons = world.hosts.map((host) =>
       host.process?.agent?.declined.get(parseContractId(contract.id) ?? ('' as ContractId)),
     );
-    // Ports and addresses rest for an hour, so they may all be taken where hardly any machine is.
-    if (reasons.some((reason) => /no free (ports|address)/.test(reason ?? ''))) return;
+    // Ports and addresses rest for an hour, so they may all be taken where hardly any machine is; and a host with three places holds
+    // those that it promised to contracts which a restored platform has forgotten.
+    if (reasons.some((reason) => /no free (ports?|address)/.test(reason ?? ''))) return;
     this.#rules.blame(
       'a calm world serves',
       `contract ${short(contract.id)} is ${contract.status} after a quarter of an hour; left alone because: ${reasons.join(' | ')}`,
