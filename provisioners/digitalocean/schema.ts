@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { httpUrl, loginUser, secret } from '../../src/provisioner/settings.ts';
+import { httpUrl, secret, userName } from '../../src/provisioner/settings.ts';
 
 const SLUG = /^[a-z0-9][a-z0-9._-]*$/;
 
@@ -45,9 +45,9 @@ export const digitaloceanSettings = z
       .describe(
         'What may take the place of what an offering names, when that is out of stock: another region, a size that is at least as large, or both. What an offering does not name may be anything on the lists.',
       ),
-    ssh_user: loginUser(
-      'The user as whom tenants log in. Another than root is made by cloud-init, and may become root.',
-    ),
+    ssh_user: userName()
+      .default('root')
+      .describe('The user as whom tenants log in. Another than root is made by cloud-init, and may become root.'),
     ipv6: z.enum(['own', 'none']).default('own').describe('own: every droplet has an IPv6 address too, at no cost.'),
     firewall: z
       .string()

@@ -39,7 +39,7 @@ describe('a new machine', () => {
       (await played(clock, opened.provisioner.list({ signal: new AbortController().signal, log: silentLog })))
         .instances[0]?.ssh?.user,
     ).toBe('admin');
-    expect(() => open({ ssh_user: 'admin; reboot' })).toThrow('expected a user name');
+    expect(() => open({ ssh_user: 'admin; reboot' })).toThrow('expected the name of a Linux user');
   });
 
   test('is a server with the name, the stamp, the tenant’s key and a key that lets nobody in', async () => {

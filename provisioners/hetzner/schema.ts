@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { httpUrl, loginUser, secret } from '../../src/provisioner/settings.ts';
+import { httpUrl, secret, userName } from '../../src/provisioner/settings.ts';
 
 /** Names of server types, locations and system images: never digits only, because the API takes ids in the same place. */
 const name = z
@@ -74,9 +74,9 @@ export const hetznerSettings = z
           'A public key of yours that gets into every machine, for emergencies. Tenants see it. Default: one whose private half nobody has.',
         examples: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f you@example'],
       }),
-    ssh_user: loginUser(
-      'The user as whom tenants log in. Another than root is made by cloud-init, and may become root.',
-    ),
+    ssh_user: userName()
+      .default('root')
+      .describe('The user as whom tenants log in. Another than root is made by cloud-init, and may become root.'),
     guest_agent: z
       .enum(['unknown', 'present'])
       .default('unknown')

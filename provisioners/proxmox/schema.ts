@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { absolutePath, httpUrl, secret } from '../../src/provisioner/settings.ts';
+import { absolutePath, httpUrl, secret, userName } from '../../src/provisioner/settings.ts';
 import { ipv4Number, parseNetwork } from './ipv4.ts';
 
 const nodeName = z
@@ -8,10 +8,6 @@ const nodeName = z
   .regex(/^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/, { error: 'expected the name of a node' });
 
 const vmid = z.int().min(100).max(999_999_999);
-
-const login = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, {
-  error: 'expected the name of a Linux user: lower-case letters, digits, _ and -',
-});
 
 const staticPool = z
   .strictObject({
@@ -151,11 +147,13 @@ export const proxmoxSettings = z
         description: 'How much of each ordered core a machine may use, such as 0.5. Default: all of it.',
         examples: [0.5],
       }),
-    ci_user: login.optional().meta({
-      description: 'The user that cloud-init lets the tenant in as. Default: the template’s, else root.',
-      examples: ['debian'],
-    }),
-    ssh_user: login
+    ci_user: userName()
+      .optional()
+      .meta({
+        description: 'The user that cloud-init lets the tenant in as. Default: the template’s, else root.',
+        examples: ['debian'],
+      }),
+    ssh_user: userName()
       .optional()
       .meta({ description: 'The user that tenants are told. Default: ci_user.', examples: ['debian'] }),
     address: z

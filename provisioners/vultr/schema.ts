@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { httpUrl, loginUser, secret } from '../../src/provisioner/settings.ts';
+import { httpUrl, secret, userName } from '../../src/provisioner/settings.ts';
 
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
@@ -60,9 +60,9 @@ export const vultrSettings = z
       examples: ['os:2136'],
     }),
     images: z.array(image).default([]).describe('Further images that offerings may name. Any other is refused.'),
-    ssh_user: loginUser(
-      'The user as whom tenants log in. Another than root is made by cloud-init, and may become root.',
-    ),
+    ssh_user: userName()
+      .default('root')
+      .describe('The user as whom tenants log in. Another than root is made by cloud-init, and may become root.'),
     ipv4: z
       .enum(['own', 'none'])
       .default('own')

@@ -6,6 +6,8 @@ export class DrainSwitch {
   readonly #disk: Disk;
   readonly #path: string;
   #on: boolean;
+  /** One word after the other: the file must say what was said last. */
+  #last: Promise<void> = Promise.resolve();
 
   private constructor(disk: Disk, path: string, on: boolean) {
     this.#disk = disk;
@@ -24,14 +26,26 @@ export class DrainSwitch {
   }
 
   /** Takes effect at once. Rejects when it could not be written down: then it lasts until the next start only. */
-  async drain(): Promise<void> {
+  drain(): Promise<void> {
     this.#on = true;
-    await this.#disk.replace(this.#path, Buffer.from('No new contracts are taken until: dc-agent resume\n'));
+    return this.#inTurn(async () => {
+      await this.#disk.replace(this.#path, Buffer.from('No new contracts are taken until: dc-agent resume\n'));
+      this.#on = true;
+    });
   }
 
   /** Rejects, and changes nothing, when the file cannot be removed: a restart must not take back what was answered. */
-  async resume(): Promise<void> {
-    await this.#disk.remove(this.#path);
-    this.#on = false;
+  resume(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#disk.remove(this.#path);
+      this.#on = false;
+    });
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#last.then(work);
+    // Whoever asked hears of a refusal; the next one is not refused for it.
+    this.#last = done.catch(() => undefined);
+    return done;
   }
 }

@@ -4,4 +4,4 @@ export { DrainSwitch } from './drain-switch.ts';
 export { takenAddresses } from './reserve-route.ts';
 export { statusDocument } from './status.ts';
 export { parseTraffic } from './traffic-file.ts';
-export type { TrafficTotals } from './traffic-totals.ts';
+export { monthOf, type TrafficTotals } from './traffic-totals.ts';

@@ -6,7 +6,7 @@ import type { AgentDeps } from './deps.ts';
 import { Loop } from './loop.ts';
 import type { Target } from './target.ts';
 import { formatTraffic, parseTraffic } from './traffic-file.ts';
-import { addSample, type TrafficSource, type TrafficTotals } from './traffic-totals.ts';
+import { addSample, monthOf, type TrafficSource, type TrafficTotals } from './traffic-totals.ts';
 
 const READ_DEADLINE_MS = 10_000;
 const EVERY_MS = 60_000;
@@ -146,8 +146,7 @@ export class TrafficBook {
     const { clock, gateway } = this.#deps;
     const used = this.#totals.get(contract)?.month;
     if (used === undefined || gateway?.monthlyAllowanceBytes === undefined) return false;
-    const month = new Date(clock.now()).toISOString().slice(0, 7);
-    return used.name === month && used.in + used.out > gateway.monthlyAllowanceBytes;
+    return used.name === monthOf(clock.now()) && used.in + used.out > gateway.monthlyAllowanceBytes;
   }
 
   #isOpen(contract: string): boolean {

@@ -21,6 +21,11 @@ export interface TrafficTotals extends Bytes {
   readonly month: Bytes & { readonly name: string };
 }
 
+/** The calendar month (UTC) of a time, as `2026-11`. */
+export function monthOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 7);
+}
+
 const KEPT_HOURS = 48;
 const HOUR_MS = 3_600_000;
 
@@ -38,7 +43,7 @@ export function addSample(
   if (before?.source === 'backend' && source === 'gateway') return before;
   const moved = movedSince(before, source, counter);
   const hour = Math.floor(now / HOUR_MS);
-  const month = new Date(now).toISOString().slice(0, 7);
+  const month = monthOf(now);
   return {
     in: (before?.in ?? 0) + moved.in,
     out: (before?.out ?? 0) + moved.out,

@@ -1,4 +1,4 @@
-import type { WebData } from '../lifecycle/index.ts';
+import type { Web } from '../gateway/port.ts';
 
 type Settings = Readonly<Record<string, unknown>>;
 
@@ -12,7 +12,7 @@ const MAX_NAMES = 8;
 export function readWeb(
   contract: Settings,
   offering: Settings,
-): { readonly contract: Settings; readonly offering: Settings; readonly web?: WebData } | { readonly refused: string } {
+): { readonly contract: Settings; readonly offering: Settings; readonly web?: Web } | { readonly refused: string } {
   const { web_port: ownPort, web_tls: ownTls, web_names: names, ...wished } = contract;
   const { web_port: soldPort, web_tls: soldTls, web_names: shared, ...offered } = offering;
   if (shared !== undefined)
@@ -24,7 +24,7 @@ export function readWeb(
     return { refused: 'web_tls is not "gateway" or "machine"' };
   if (names !== undefined && !isNames(names))
     return { refused: `web_names is not a list of at most ${MAX_NAMES} different host names` };
-  const web: WebData = {
+  const web: Web = {
     ...(port === undefined ? {} : { port }),
     ...(tls === 'machine' ? { tls } : {}),
     ...(names === undefined || names.length === 0 ? {} : { names }),

@@ -104,8 +104,6 @@ export async function runAgent(config: Config, options: RunOptions): Promise<Exi
     });
     // Before anything runs: the first heartbeat tells what earlier processes have counted.
     await agent.traffic.open();
-    // Before the first heartbeat, which tells the platform of it.
-    await agent.traffic.open();
     const localApi = await openLocalApi(agent, ledger, config);
     undo.push(() => localApi.close());
     await serve(agent, { log, signal, env });

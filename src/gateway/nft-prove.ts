@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { connect } from 'node:net';
+import { sshFingerprint } from '../guest/index.ts';
 import type { NetdClient } from './netd-client.ts';
 import type { NetworkSettings } from './plan-settings.ts';
 import type { Proof, Route } from './port.ts';
@@ -68,7 +68,7 @@ async function handshake(host: string, port: number, signal: AbortSignal): Promi
           username: 'nobody',
           readyTimeout: 0,
           hostVerifier: (key: Buffer) => {
-            hostKey = fingerprint(key);
+            hostKey = sshFingerprint(key);
             return true;
           },
           // Nobody logs in: the handshake is all that is wanted. The types do not know `false`, the end of all methods.
@@ -85,11 +85,6 @@ async function handshake(host: string, port: number, signal: AbortSignal): Promi
     client.destroy();
     socket.destroy();
   }
-}
-
-/** As SSH shows it, of the key as it travels. */
-function fingerprint(key: Buffer): string {
-  return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`;
 }
 
 const PLAIN: Readonly<Record<string, string>> = {

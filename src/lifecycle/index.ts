@@ -16,7 +16,6 @@ export type {
   RecipePlan,
   RemoveReason,
   RouteData,
-  WebData,
 } from './record.ts';
 export { addressOf, allocateRoute, isBehindHost, openRoutes, type PortRange, routeOf } from './route.ts';
 export type { Step } from './steps.ts';

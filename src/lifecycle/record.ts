@@ -1,3 +1,4 @@
+import type { Web } from '../gateway/port.ts';
 import type { ContractId, ExternalId, OperationId, TargetName } from '../ports/ids.ts';
 import type { Step } from './steps.ts';
 
@@ -41,20 +42,11 @@ export interface OrderData {
   /** The offering's cloud-init document, which is merged with ours. */
   readonly cloudInit?: string;
   /** How its web server is reached by name; absent where nobody says. */
-  readonly web?: WebData;
+  readonly web?: Web;
   /** How the script, or the end of the document's work, is seen to; absent when there is neither. */
   readonly recipe?: RecipePlan;
   /** Why this order can never be met, in words for the tenant: it is reported as failed before anything is made. */
   readonly problem?: string;
-}
-
-/** What contract and offering say about a machine's web server. */
-export interface WebData {
-  readonly port?: number;
-  /** `machine`: it ends TLS itself. */
-  readonly tls?: 'machine';
-  /** Host names of the tenant's own. */
-  readonly names?: readonly string[];
 }
 
 /** Settled when the contract was taken, so that neither another configuration nor another program changes it half-way. */

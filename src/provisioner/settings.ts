@@ -52,13 +52,11 @@ export function absolutePath(description: string) {
     .describe(description);
 }
 
-/** As whom tenants log in: a name that every Linux takes; `root` unless told. */
-export function loginUser(description: string) {
-  return z
-    .string()
-    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, { error: 'expected a user name: lower-case letters, digits, - and _' })
-    .default('root')
-    .describe(description);
+/** A name that every Linux takes for a user. */
+export function userName() {
+  return z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, {
+    error: 'expected the name of a Linux user: lower-case letters, digits, _ and -',
+  });
 }
 
 export function isHttpUrl(text: string): boolean {

@@ -429,13 +429,17 @@ class Performance {
   }
 }
 
-/** A state directory that refuses is one of the troubles: the agent drains all the same, and stays drained when told to resume. */
 function drain(host: Host): void {
-  host.process?.agent?.drain().catch(() => {});
+  host.process?.agent?.drain().catch(onlyFull);
 }
 
 function resume(host: Host): void {
-  host.process?.agent?.resume().catch(() => {});
+  host.process?.agent?.resume().catch(onlyFull);
+}
+
+/** A full state directory is one of the troubles: the agent drains all the same, and stays drained when told to resume. */
+function onlyFull(error: unknown): void {
+  if (!(error instanceof Error) || !error.message.startsWith('ENOSPC')) throw error;
 }
 
 function text(fields: object): string {

@@ -14,7 +14,7 @@ export const ARROWS = {
     types: ['config', 'identity'],
   },
   config: { values: ['provisioner', 'host'] },
-  gateway: { values: ['host'], types: ['config', 'lifecycle', 'platform', 'provisioner'] },
+  gateway: { values: ['host', 'guest'], types: ['config', 'lifecycle', 'platform', 'provisioner'] },
   guest: { values: ['host'], types: ['provisioner'] },
   health: { values: ['host', 'guest'], types: ['config', 'platform', 'provisioner'] },
   host: { types: ['config', 'platform', 'provisioner'] },

@@ -1,4 +1,4 @@
-import type { TrafficTotals } from '../../agent/index.ts';
+import { monthOf, type TrafficTotals } from '../../agent/index.ts';
 import type { Colors } from '../io.ts';
 import { ago } from '../text/duration.ts';
 import { table } from '../text/table.ts';
@@ -84,7 +84,7 @@ function sum(one: { readonly in: number; readonly out: number }): number {
 
 /** In the month that it is now; the totals may be of an earlier one. */
 function used({ month }: TrafficTotals, now: number): number {
-  return month.name === new Date(now).toISOString().slice(0, 7) ? sum(month) : 0;
+  return month.name === monthOf(now) ? sum(month) : 0;
 }
 
 function share(moved: number, allowance: number): string {

@@ -1,13 +1,5 @@
 import type { z } from 'zod';
-import {
-  backoff,
-  type Clock,
-  type ErrorKind,
-  ProvisionerError,
-  type Random,
-  type Secret,
-  sleep,
-} from '../../provisioner/index.ts';
+import { backoff, type Clock, type ErrorKind, ProvisionerError, type Random, type Secret, sleep } from '../index.ts';
 import { withDeadline } from './deadline.ts';
 import type { Lane } from './lanes.ts';
 import { type ApiRequest, type ApiResponse, type ApiTransport, jsonOf, transportCode, wasSent } from './transport.ts';

@@ -35,6 +35,33 @@ export const brokenOpening: readonly BrokenPlugin[] = [
     ],
   },
   {
+    flaw: 'tells another new password than the one that it had made',
+    alter: (good) => ({
+      ...good,
+      async newPassword(ref, op) {
+        const { user } = await good.setPassword(ref, new Secret('12345'), op);
+        return { user, password: new Secret('54321') };
+      },
+    }),
+    caughtBy: ['keys and passwords: newPassword tells the one that opens the machine from then on, and for whom'],
+  },
+  {
+    flaw: 'takes any trouble with a new password for success',
+    alter: (good) => ({
+      ...good,
+      async newPassword(ref, op) {
+        const password = new Secret('12345');
+        const { user } = await good.setPassword(ref, password, op).catch(() => ({ user: 'root' }));
+        return { user, password };
+      },
+    }),
+    caughtBy: [
+      'ownership: refuses to have a new password made for a stranger that has our external id',
+      "ownership: refuses to have a new password made for a machine that carries another contract's stamp",
+      'keys and passwords: newPassword does not pretend to have done it when the machine is gone',
+    ],
+  },
+  {
     flaw: 'quotes the request that failed, password and all',
     alter: (good) => ({
       ...good,
