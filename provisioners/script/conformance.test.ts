@@ -16,8 +16,8 @@ import type { ExternalId } from '../../src/provisioner/index.ts';
 import { AGENT, Workbench } from './fixtures.ts';
 
 // The kit over the example that keeps machines as files: it proves the plugin, and that a provider can start from the example.
-provisionerConformance({ name: 'script with a list', open: () => open(true), describe, test, parallel: 8 });
-provisionerConformance({ name: 'script without a list', open: () => open(false), describe, test, parallel: 8 });
+provisionerConformance({ name: 'script with a list', open: () => open(true), describe, test });
+provisionerConformance({ name: 'script without a list', open: () => open(false), describe, test });
 
 const EXAMPLE = join(import.meta.dirname, '../../examples/script/files.mjs');
 const STRANGER = JSON.stringify({ contract_id: null, operation_id: null, status: 'running' });
