@@ -83,6 +83,8 @@ describe('settings', () => {
       ready_check: 'backend',
       ssh_user: 'root',
       static_addresses: false,
+      cloud_init: false,
+      nameservers: [],
       forward_env: [],
     });
   });

@@ -71,6 +71,7 @@ describe('an order', () => {
       instance_config: order.settings,
       post_provision_script: order.postProvisionScript,
       address: null,
+      cloud_init: null,
     });
     expect(() => readFileSync(bench.path('pwned'))).toThrow('ENOENT');
   });

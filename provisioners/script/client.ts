@@ -50,7 +50,7 @@ export function scriptClient(settings: ScriptSettings, target: string, clock: Cl
   };
   return {
     request: (action, externalId, ctx) => send(action, { external_id: externalId ?? null }, ctx),
-    provision: (order, operation, ctx) => send('provision', provisionOrder(order, operation), ctx),
+    provision: (order, operation, ctx) => send('provision', provisionOrder(order, operation, settings), ctx),
   };
 }
 
@@ -69,7 +69,11 @@ const READ_ONLY: ReadonlySet<Action> = new Set(['get_instance', 'health_check', 
 /** Out of processes, memory or descriptors, or the file is just being replaced: these pass by themselves. */
 const PASSING: ReadonlySet<string> = new Set(['ABORTED', 'EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM', 'ETXTBSY']);
 
-function provisionOrder(order: MachineOrder, operation: OperationId): object {
+function provisionOrder(
+  order: MachineOrder,
+  operation: OperationId,
+  { cloud_init: cloudInit }: Pick<ScriptSettings, 'cloud_init'>,
+): object {
   return {
     external_id: null,
     operation_id: operation,
@@ -82,6 +86,17 @@ function provisionOrder(order: MachineOrder, operation: OperationId): object {
     instance_config: order.settings,
     post_provision_script: order.postProvisionScript ?? null,
     address: order.address === undefined ? null : wireAddress(order.address),
+    cloud_init: cloudInit ? wireCloudInit(order) : null,
+  };
+}
+
+/** The agent's own document; where a machine is only tried out there is none, and it lets root in. */
+function wireCloudInit({ userData, sshKey, network }: MachineOrder): object {
+  const own = `#cloud-config\n${JSON.stringify({ disable_root: false, ssh_authorized_keys: [sshKey] })}\n`;
+  return {
+    user_data: userData?.reveal() ?? own,
+    network_config: network?.config ?? null,
+    mac_address: network?.mac ?? null,
   };
 }
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Secret } from '../../src/provisioner/index.ts';
 import { type Attempt, attempt, Farm, Workbench } from './fixtures.ts';
 
 let bench: Workbench;
@@ -73,12 +74,36 @@ describe('create', () => {
       });
     });
 
+    test('goes to the script with what cloud-init is to be told of it, and of the machine', async () => {
+      const farm = new Farm(bench, { provision: made({ ip_address: '10.77.0.2', mac_address: '02:00:5E:10:00:02' }) });
+      const settings = { static_addresses: true, cloud_init: true, nameservers: ['9.9.9.9'], ssh_user: 'debian' };
+      const provisioner = await farm.open([], settings);
+      expect(provisioner.capabilities).toMatchObject({
+        hostKey: true,
+        userData: { maxBytes: 65_536, user: 'debian' },
+        networkConfig: { nameservers: ['9.9.9.9'] },
+      });
+      const network = { mac: '02:00:5e:10:00:02', config: 'version: 2\n' };
+      const { order, op } = attempt({ address, network, userData: new Secret('#cloud-config\nx: 1\n') });
+      await provisioner.create(order, op());
+      expect(farm.orders[0]?.['cloud_init']).toEqual({
+        user_data: '#cloud-config\nx: 1\n',
+        network_config: 'version: 2\n',
+        mac_address: '02:00:5e:10:00:02',
+      });
+      const strange = attempt({ address, network: { ...network, mac: '02:00:5e:10:00:09' } });
+      await expect(provisioner.create(strange.order, strange.op())).rejects.toMatchObject({
+        kind: 'config',
+        message: expect.stringContaining('has the network card 02:00:5E:10:00:02 instead of 02:00:5e:10:00:09'),
+      });
+    });
+
     test('is not promised where the script does not take one', async () => {
       const farm = new Farm(bench, { provision: made({ ip_address: '192.0.2.7' }) });
       const provisioner = await farm.open();
       await provisioner.create(one.order, one.op());
       expect(provisioner.capabilities.address).toBeUndefined();
-      expect(farm.orders[0]).toMatchObject({ address: null });
+      expect(farm.orders[0]).toMatchObject({ address: null, cloud_init: null });
     });
   });
 

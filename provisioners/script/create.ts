@@ -101,10 +101,18 @@ function assertAddress({ external_id: id, ip_address: told }: WireInstance, { ad
   throw new ProvisionerError('config', `${what}: the script must give it that one, or set static_addresses = false.`);
 }
 
+/** The machine's cloud-init knows its card by this, so one with another is on no network. */
+function assertCard({ external_id: id, mac_address: told }: WireInstance, { network }: MachineOrder): void {
+  if (network === undefined || !told || told.toLowerCase() === network.mac) return;
+  const what = `Machine ${id} has the network card ${told} instead of ${network.mac}, which was ordered`;
+  throw new ProvisionerError('config', `${what}: the script must give it that one, or set cloud_init = false.`);
+}
+
 /** A backend may need time to find an address. Its machine is remembered by then, so the next attempt only asks again. */
 function finished({ settings }: Backend, order: MachineOrder, wire: WireInstance): Instance {
   assertOurs(wire.contract_id, order.stamp.contract);
   assertAddress(wire, order);
+  assertCard(wire, order);
   const instance = toInstance(wire, order.stamp, 'running', settings);
   if (settings.ready_check === 'ssh' && instance.ssh === undefined) {
     throw new ProvisionerError('retry', `Machine ${instance.externalId} has no address yet.`);

@@ -1,4 +1,4 @@
-import type { Inventory, PluginDeps, Provisioner } from '../../src/provisioner/index.ts';
+import type { Capabilities, Inventory, PluginDeps, Provisioner } from '../../src/provisioner/index.ts';
 import type { Backend } from './backend.ts';
 import { assertRunnable, checkScripts } from './check.ts';
 import { scriptClient } from './client.ts';
@@ -30,6 +30,7 @@ export function openScript(settings: ScriptSettings, deps: PluginDeps): Provisio
       recipes: true,
       healthCheck: true,
       ...(settings.static_addresses ? { address: true as const } : {}),
+      ...(settings.cloud_init ? cloudInit(settings) : {}),
     },
     check: (ctx) => checkScripts(backend, ctx),
     async inventory() {
@@ -47,4 +48,15 @@ export function openScript(settings: ScriptSettings, deps: PluginDeps): Provisio
   if (settings.start !== undefined) provisioner.start = (ref, op) => startMachine(backend, ref, op);
   if (settings.stop !== undefined) provisioner.stop = (ref, op) => stopMachine(backend, ref, op);
   return provisioner;
+}
+
+/** A seed on a disk of its own has room for any document; this is what the agent's own scripts may have. */
+const MAX_USER_DATA_BYTES = 65_536;
+
+function cloudInit({ ssh_user, static_addresses, nameservers }: ScriptSettings): Partial<Capabilities> {
+  return {
+    hostKey: true,
+    userData: { maxBytes: MAX_USER_DATA_BYTES, user: ssh_user },
+    ...(static_addresses ? { networkConfig: { nameservers } } : {}),
+  };
 }

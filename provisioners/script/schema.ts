@@ -46,6 +46,19 @@ export const scriptSettings = z
       .describe(
         'Whether provision gives the machine the "address" of its order: one of [gateway] tenant_network that the agent chose. Without it the address is the one that the executables tell.',
       ),
+    cloud_init: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether provision hands the documents of its order ("cloud_init") to cloud-init in the machine. Then offerings may have cloud-init documents, and machines show a host key that the agent made.',
+      ),
+    nameservers: z
+      .array(z.union([z.ipv4(), z.ipv6()], { error: 'expected an IPv4 or IPv6 address' }))
+      .max(8)
+      .default([])
+      .describe(
+        'Whom machines with the address of their order ask for names, where cloud_init is true: nothing else tells them.',
+      ),
     forward_env: z
       .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'expected the name of an environment variable' }))
       .default([])

@@ -1,6 +1,7 @@
 export { Agent } from './agent.ts';
 export type { AgentDeps, AgentSettings, TargetDeps } from './deps.ts';
 export { DrainSwitch } from './drain-switch.ts';
+export { networkOrder } from './network-order.ts';
 export { takenAddresses } from './reserve-route.ts';
 export { statusDocument } from './status.ts';
 export { parseTraffic } from './traffic-file.ts';

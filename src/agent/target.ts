@@ -18,6 +18,7 @@ import type {
 import { withDeadline } from './deadline.ts';
 import type { AgentDeps, TargetDeps } from './deps.ts';
 import { agentKeyOf, hostKeyOf } from './machine-keys.ts';
+import { networkOrder } from './network-order.ts';
 import { Slots } from './slots.ts';
 import { userDataOf } from './user-data.ts';
 
@@ -192,6 +193,7 @@ export function machineOrder(
 ): MachineOrder {
   const { order } = record;
   const address = addressFor(record, gateway);
+  const network = address === undefined ? undefined : networkOrder(record.operation, address, capabilities);
   const document = userDataOf(record, { vault }, capabilities);
   const byCreate = order.recipe === undefined || order.recipe.by === 'create';
   return {
@@ -205,6 +207,7 @@ export function machineOrder(
     ...(order.storageGb === undefined ? {} : { storageGb: order.storageGb }),
     hostKey: hostKeyOf(vault, record),
     ...(address === undefined ? {} : { address }),
+    ...(network === undefined ? {} : { network }),
     ...(document === undefined ? {} : { userData: document }),
     ...(order.recipe?.by === 'ssh' ? { agentKey: agentKeyOf(vault, record).publicKey } : {}),
     ...(order.postProvisionScript !== undefined && byCreate ? { postProvisionScript: order.postProvisionScript } : {}),

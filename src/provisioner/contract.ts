@@ -95,6 +95,11 @@ export interface Capabilities {
   readonly hostKey?: true;
   /** `create` gives the machine `order.address`, by the backend's configuration and not by asking the guest. */
   readonly address?: true;
+  /**
+   * Beside `address` and `userData`: `create` gives the machine's network card `order.network.mac`, and hands `order.network.config` to
+   * cloud-init as it is, for its first boot, with these nameservers in it.
+   */
+  readonly networkConfig?: { readonly nameservers: readonly string[] };
   /** The only offerings that machines are made for here, as the platform calls them; a contract of any other is not even locked. */
   readonly offerings?: readonly string[];
   /** The keys of an order's settings that it reads: a contract with any other is left alone. Absent = whatever an offering says is handed on. */
@@ -161,6 +166,8 @@ export interface MachineOrder {
   readonly userData?: Secret;
   /** The address that the machine is to have on the tenants' network, where the agent hands them out; see `Capabilities.address`. */
   readonly address?: StaticAddress;
+  /** What cloud-init is told of that address; present where there is one and `Capabilities.networkConfig` is. */
+  readonly network?: NetworkOrder;
   /**
    * The agent's own key (`type base64`) for the time until the machine is handed over, where a script is to be run by SSH: let it in
    * beside the tenant's. It is in `userData` already.
@@ -175,6 +182,14 @@ export interface StaticAddress {
   readonly prefixLength: number;
   /** The host's own address there. */
   readonly gateway: string;
+}
+
+/** A machine's network as cloud-init reads it. */
+export interface NetworkOrder {
+  /** Of the card that the document is for; the same for every attempt of an operation. */
+  readonly mac: string;
+  /** A whole network-config document, version 2. */
+  readonly config: string;
 }
 
 /** An Ed25519 SSH host key. */

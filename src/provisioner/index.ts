@@ -19,6 +19,7 @@ export type {
   Inventory,
   Listing,
   MachineOrder,
+  NetworkOrder,
   Observed,
   Operation,
   OwnedRef,

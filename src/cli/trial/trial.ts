@@ -1,8 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { networkOrder } from '../../agent/index.ts';
 import type { Config, TargetConfig } from '../../config/types.ts';
 import { systemGuest, waitUntilReady } from '../../guest/index.ts';
 import {
   type AgentId,
+  type Capabilities,
   type ContractId,
   type Finding,
   type Instance,
@@ -161,7 +163,7 @@ async function make(provisioner: Provisioner, making: Making): Promise<Instance>
   let outcomeUnknown = false;
   for (let attempt = 1; ; attempt++) {
     try {
-      return await provisioner.create(orderOf(making), {
+      return await provisioner.create(orderOf(making, provisioner.capabilities), {
         id: record().operation as OperationId,
         attempt,
         outcomeUnknown,
@@ -180,15 +182,18 @@ async function make(provisioner: Provisioner, making: Making): Promise<Instance>
   }
 }
 
-function orderOf({ input, record, address, sshKey }: Making): MachineOrder {
+function orderOf({ input, record, address, sshKey }: Making, capabilities: Capabilities): MachineOrder {
   const contract = record().contract as ContractId;
+  const operation = record().operation as OperationId;
+  const network = address === undefined ? undefined : networkOrder(operation, address, capabilities);
   return {
-    stamp: { agent: record().agent as AgentId, contract, operation: record().operation as OperationId },
+    stamp: { agent: record().agent as AgentId, contract, operation },
     name: machineName(contract),
     offering: 'dc-agent-test-provision',
     sshKey,
     settings: {},
     ...(address === undefined ? {} : { address }),
+    ...(network === undefined ? {} : { network }),
     ...input.sizes,
   };
 }
