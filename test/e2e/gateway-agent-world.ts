@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { run } from '../packaging/run.ts';
 import { makeWorld, namespacesAvailable, type Place } from './gateway-net-world.ts';
 import { hasCaddy } from './ground/caddy.ts';
+import { startDns } from './ground/dns.ts';
 import { type Host, setUpHost } from './ground/host.ts';
 import { type Lease, Market, type Stall } from './ground/market.ts';
 import { type NetnsMachine, netnsBackend } from './ground/netns-backend.ts';
@@ -26,6 +27,11 @@ export interface Told {
   readonly ip_address: string;
 }
 
+export interface Moved {
+  readonly in: number;
+  readonly out: number;
+}
+
 /** A platform, the Internet as one namespace, and in another one a provider's host: the built agent, its helper, Caddy, and machines. */
 export interface Site {
   readonly market: Market;
@@ -40,11 +46,21 @@ export interface Site {
   dc(...words: string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }>;
   readonly helper: { start(): Promise<void>; stop(): Promise<void> };
   readonly hasNames: boolean;
+  /** Where Caddy takes orders. */
+  readonly caddySocket: string;
+  /** What the world's DNS says of names of tenants' own: each stands for another one. */
+  readonly owners: Map<string, string>;
   /** Resolves once the tenant has been handed his machine, with what he was told. */
   delivered(lease: Lease): Promise<Told>;
   login(lease: Lease, command: string): Promise<string>;
   /** The machines of a contract, also those that are gone. */
   machines(contract: string): Promise<(NetnsMachine & { readonly ports?: string })[]>;
+  /** What the network card of a contract's machine has seen so far, in bytes from the IP header on. */
+  moved(lease: Lease): Promise<Moved>;
+  /** The sums of `dc-agent traffic` for it, and when the agent last added to them. */
+  sums(lease: Lease): Promise<Moved & { readonly at: number }>;
+  /** The same with everything that it has moved until now. */
+  counted(lease: Lease): Promise<Moved>;
   /** Public TCP and UDP ports that the kernel translates to this address. */
   portsTo(address: string): Promise<number[]>;
   close(): Promise<void>;
@@ -98,6 +114,14 @@ export async function openSite(): Promise<Site> {
     await market.open(outside);
     undo.push(() => market.shut());
     market.core.settings.nextHeartbeatSeconds = 15;
+    const owners = new Map<string, string>();
+    const dns = await startDns({
+      apex: 'example.com',
+      server: outside,
+      txt: () => undefined,
+      cname: (name) => owners.get(name),
+    });
+    undo.push(() => dns.close());
     market.core.state.gateways.set(DC_ID, { dcId: DC_ID, provider: market.provider, username: 'u', password: 'p' });
 
     const { folder, settings } = await netnsBackend(net.home, net.prefix, BRIDGE);
@@ -127,7 +151,7 @@ export async function openSite(): Promise<Site> {
       agent,
       backend: { type: 'script', settings, machines: () => [], close: async () => {} },
       choices: {
-        inside: there,
+        inside: [...there, ...(await askingAt(net.home, outside))],
         tables: `
 [gateway]
 dc_id = "${DC_ID}"
@@ -137,6 +161,7 @@ helper_socket = ${JSON.stringify(helperSocket)}
 web = "${hasNames ? 'caddy' : 'off'}"
 certificates = "internal"
 caddy_admin_socket = ${JSON.stringify(socket)}
+tenant_names = "allow"
 `,
       },
     });
@@ -145,6 +170,8 @@ caddy_admin_socket = ${JSON.stringify(socket)}
     undo.push(() => helper.stop());
     const on = net.place('gw').exec;
     const visitor = net.place('pub');
+    const sums: Site['sums'] = async ({ contract }) =>
+      JSON.parse((await host.dc('traffic', contract, '--json')).out)[contract];
     const told = (lease: Lease): Told => JSON.parse(market.row(lease.contract).details ?? '{}');
     return {
       market,
@@ -166,6 +193,8 @@ caddy_admin_socket = ${JSON.stringify(socket)}
         ]),
       helper,
       hasNames,
+      caddySocket: socket,
+      owners,
       async delivered(lease) {
         const isActive = (): boolean => market.row(lease.contract).status === 'active';
         await pulse.until('a machine that is handed over', isActive, () => host.lately);
@@ -176,6 +205,26 @@ caddy_admin_socket = ${JSON.stringify(socket)}
         return String(await visitor.order('login', { door: { host, port }, privateKey, command }));
       },
       machines,
+      async moved({ contract }) {
+        const [machine] = await machines(contract);
+        if (machine === undefined) throw new Error(`contract ${contract} has no machine`);
+        const { stdout } = await run('ip', ['-n', machine.namespace, '-json', '-statistics', 'link', 'show', 'eth0']);
+        const [{ stats64 }]: [Record<'stats64', Record<'rx' | 'tx', { bytes: number; packets: number }>>] =
+          JSON.parse(stdout);
+        const ofIp = ({ bytes, packets }: { bytes: number; packets: number }): number => bytes - ETHERNET * packets;
+        return { in: ofIp(stats64.rx), out: ofIp(stats64.tx) };
+      },
+      sums,
+      async counted(lease) {
+        const { at: first } = await sums(lease);
+        const look = (after: number) =>
+          pulse.until('a look at the counters', async () => {
+            const found = await sums(lease);
+            return found.at > after && found;
+          });
+        // The next look may have begun before now, and the one after it has not.
+        return look((await look(first)).at);
+      },
       async portsTo(address) {
         const map = await on('nft', 'list', 'map', 'inet', 'dc_agent', 'forwards');
         const entries = [...map.matchAll(/\. (?:tcp|udp) \. (\d+) : ([\d.]+)/g)];
@@ -189,8 +238,23 @@ caddy_admin_socket = ${JSON.stringify(socket)}
   }
 }
 
+/** The header of a frame, which is no part of a packet. */
+const ETHERNET = 14;
+
 function nth(network: string, number: number): string {
   return network.replace(/\d+$/, (last) => String(Number(last) + number));
+}
+
+/**
+ * A command that runs another one with this name server for its own. It sees all other mounts as everybody does, so that the network
+ * namespaces that it makes are everybody's.
+ */
+async function askingAt(home: string, server: string): Promise<string[]> {
+  const file = join(home, 'resolv.conf');
+  await writeFile(file, `nameserver ${server}\n`);
+  const script =
+    'real=$(readlink -f /etc/resolv.conf); mount --make-private "$(findmnt -n -o TARGET -T "$real")"; mount --bind "$0" "$real"; exec "$@"';
+  return ['unshare', '--mount', '--propagation', 'unchanged', 'sh', '-ec', script, file];
 }
 
 /** As its unit has it: nothing but the right to change the network. */

@@ -1,6 +1,6 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, get, request } from 'node:http';
-import { get as getHttps } from 'node:https';
+import { request as requestHttps } from 'node:https';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import ssh2 from 'ssh2';
@@ -28,8 +28,8 @@ export interface Orders {
   upload: { host: string; port: number; bytes: number };
   /** Runs one command as the tenant. */
   login: { door: Door; privateKey: string; command: string };
-  /** What a browser that trusts everybody gets under this name. */
-  visit: { host: string; name: string };
+  /** What a browser that trusts everybody gets under this name: what the server says, or how much of the `bytes` that it asks for. */
+  visit: { host: string; name: string; bytes?: number; upload?: number };
   gateway: { settings: GatewayConfig; call: 'apply' | 'prove' | 'traffic' | 'check'; routes: Route[] };
 }
 
@@ -116,16 +116,22 @@ const handlers: Handlers = {
 
   login: ({ door, privateKey, command }) => login(door, privateKey, command),
 
-  visit: ({ host, name }) =>
+  visit: ({ host, name, bytes = 0, upload = 0 }) =>
     new Promise((resolve) => {
-      const options = { host, servername: name, headers: { host: name }, rejectUnauthorized: false, agent: false };
-      const asked = getHttps(options, (response) => {
-        let text = '';
-        response.on('data', (chunk: Buffer) => (text += chunk.toString()));
-        response.on('end', () => resolve(`${response.statusCode} ${text}`));
+      const headers = { host: name, 'x-bytes': String(bytes), connection: 'close' };
+      const method = upload === 0 ? 'GET' : 'POST';
+      const options = { host, servername: name, method, headers, rejectUnauthorized: false, agent: false };
+      const asked = requestHttps(options, (response) => {
+        const parts: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => parts.push(chunk));
+        response.on('end', () => {
+          const body = Buffer.concat(parts);
+          resolve(`${response.statusCode} ${bytes === 0 ? body.toString() : body.length}`);
+        });
       });
       asked.setTimeout(PATIENCE_MS, () => asked.destroy(new Error('silence')));
       asked.on('error', (error) => resolve(error.message));
+      asked.end(Buffer.alloc(upload, 'x'));
     }),
 
   async gateway({ settings, call, routes }) {

@@ -6,15 +6,18 @@ export interface Zone {
   /** Where its name server is, which is this one. */
   readonly server: string;
   txt(name: string): string | undefined;
+  /** Another name that this one stands for. */
+  cname?(name: string): string | undefined;
 }
 
 const A = 1;
 const NS = 2;
+const CNAME = 5;
 const SOA = 6;
 const TXT = 16;
 const IN = 1;
 
-/** A name server for one zone at port 53 of a loopback address, as far as a certificate authority and its clients ask one. */
+/** A name server for one zone at port 53 of one address of this host, as far as a certificate authority and its clients ask one. */
 export async function startDns(zone: Zone): Promise<{ close(): Promise<void> }> {
   const socket = createSocket('udp4');
   socket.on('message', (question, { address: from, port }) => socket.send(answer(question, zone), port, from));
@@ -37,7 +40,7 @@ function answer(question: Buffer, zone: Zone): Buffer {
   return Buffer.concat([header, asked, ...(data === undefined ? [] : [record(type, data)])]);
 }
 
-function dataOf(name: string, type: number, { apex, server, txt }: Zone): Buffer | undefined {
+function dataOf(name: string, type: number, { apex, server, txt, cname }: Zone): Buffer | undefined {
   if (type === SOA && name === apex) {
     const numbers = Buffer.alloc(20);
     for (const [index, value] of [1, 3600, 600, 86_400, 1].entries()) numbers.writeUInt32BE(value, index * 4);
@@ -45,6 +48,8 @@ function dataOf(name: string, type: number, { apex, server, txt }: Zone): Buffer
   }
   if (type === NS && name === apex) return nameBytes(`ns.${apex}`);
   if (type === A && name === `ns.${apex}`) return Buffer.from(server.split('.').map(Number));
+  const other = type === CNAME ? cname?.(name) : undefined;
+  if (other !== undefined) return nameBytes(other);
   const text = type === TXT ? txt(name) : undefined;
   return text === undefined ? undefined : Buffer.concat([Buffer.from([text.length]), Buffer.from(text)]);
 }

@@ -14,6 +14,13 @@ export interface Lease {
   readonly privateKey: string;
 }
 
+interface Wishes {
+  /** Of the SSH key. */
+  readonly comment?: string;
+  /** The contract's instance_config. */
+  readonly settings?: object;
+}
+
 /** A pool of agents and what they sell. */
 export interface Stall {
   readonly pool: Pool;
@@ -68,14 +75,19 @@ export class Market {
   }
 
   /** One more thing that a pool sells, whether its agents can make it or not. */
-  offer(pool: Pool, provisionerType: string): Offering {
-    const columns = { provisioner_type: provisionerType, agent_pool_id: pool.id };
+  offer(pool: Pool, provisionerType: string, settings?: object): Offering {
+    const columns = {
+      provisioner_type: provisionerType,
+      agent_pool_id: pool.id,
+      ...(settings === undefined ? {} : { provisioner_config: JSON.stringify(settings) }),
+    };
     return this.core.admin.offering(this.provider, columns);
   }
 
-  rent(offering: Offering, { comment }: { readonly comment?: string } = {}): Lease {
+  rent(offering: Offering, { comment, settings }: Wishes = {}): Lease {
     const { publicKey, privateKey } = makeKey(comment);
-    return this.#leased(this.core.admin.rent({ offering, sshKey: publicKey }), privateKey);
+    const instance = settings === undefined ? {} : { instanceConfig: JSON.stringify(settings) };
+    return this.#leased(this.core.admin.rent({ offering, sshKey: publicKey, ...instance }), privateKey);
   }
 
   row(contract: string): Contract {

@@ -18,7 +18,7 @@ export interface NetnsMachine {
 
 /**
  * A backend for the `script` provisioner whose machines are network namespaces on a bridge, at the address that was ordered, each
- * with a real OpenSSH server and a web server on ports 80 and 10001. It runs in the namespace that has the bridge.
+ * with a real OpenSSH server and a web server on ports 80, 443, 8080 and 10001. It runs in the namespace that has the bridge.
  */
 export async function netnsBackend(home: string, prefix: string, bridge: string): Promise<NetnsBackend> {
   const folder = join(home, 'machines');
@@ -31,15 +31,16 @@ export async function netnsBackend(home: string, prefix: string, bridge: string)
   return { folder, settings: [...keys, 'static_addresses = true', 'ready_check = "ssh"'].join('\n') };
 }
 
-/** Answers every request with the machine's name, or with as many bytes as the path says; takes whatever it is sent. */
+/** Answers every request with the machine's name (and the port, where it is 8080), or with as many bytes as is asked for; takes whatever it is sent. */
 const WEB = `
 const { createServer } = require('node:http');
 const answer = (request, response) => {
   request.resume();
   const bytes = Number(request.headers['x-bytes'] ?? 0);
-  request.on('end', () => response.end(bytes > 0 ? Buffer.alloc(bytes, 'x') : require('node:os').hostname()));
+  const name = require('node:os').hostname() + (request.socket.localPort === 8080 ? ' at 8080' : '');
+  request.on('end', () => response.end(bytes > 0 ? Buffer.alloc(bytes, 'x') : name));
 };
-for (const port of [80, 10001]) createServer(answer).listen(port, '0.0.0.0');
+for (const port of [80, 443, 8080, 10001]) createServer(answer).listen(port, '0.0.0.0');
 `;
 
 const BACKEND = String.raw`
