@@ -106,7 +106,7 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
       random: deps.random,
       deadlineMs: deps.settings.policy.readyWithinMs,
       signal,
-      probe: (inner) =>
+      probe: (inner, line) =>
         deps.guest.probeSsh(
           {
             ...ssh,
@@ -115,6 +115,7 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
             ...(pin === undefined ? {} : { expectHostKey: pin.fingerprint }),
           },
           inner,
+          line,
         ),
     });
     if (probe.state === 'ready')

@@ -5,10 +5,11 @@ import { type AddressInfo, createServer, type Socket, type Server as TcpServer }
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { keyPair } from '../../simulators/sandbox/key-pair.ts';
 import { type SshTarget, systemGuest } from './index.ts';
 import { sshFingerprint, sshKeyBlob } from './ssh-key.ts';
+import { SshLine } from './ssh-line.ts';
 
 const hostPair = keyPair(ssh2);
 const hostKey = sshFingerprint(sshKeyBlob(hostPair.public.trim()));
@@ -208,7 +209,31 @@ describe.skipIf(!existsSync(sshd))('probeSsh against OpenSSH', () => {
   });
 });
 
-async function openSsh(authorized: string): Promise<{ port: number; key: string }> {
+describe.skipIf(!existsSync(sshd))('the looks of one wait at OpenSSH', () => {
+  test('share connections, and never come to its limit of attempts', async () => {
+    const { port, key, log } = await openSsh(tenantKey);
+    const line = new SshLine({ monotonic: () => 0 });
+    const target = { host: '127.0.0.1', port, user: userInfo().username, sshKey: tenantKey, timeoutMs: 20_000 };
+    const other = { ...target, sshKey: keyPair(ssh2).public.trim() };
+    const { signal } = new AbortController();
+    for (let count = 0; count < 12; count++) {
+      expect(await systemGuest.probeSsh(other, signal, line)).toEqual({ state: 'key-refused', hostKey: key });
+    }
+    expect(await systemGuest.probeSsh(target, signal, line)).toMatchObject({ state: 'ready', hostKey: key });
+    line.close();
+    // Its words come through a pipe, maybe after its answers.
+    await vi.waitFor(() => expect(log().match(/^Connection from /gm)).toHaveLength(4));
+    expect(log()).not.toMatch(/maximum authentication attempts|Too many/);
+  });
+});
+
+interface OpenSsh {
+  readonly port: number;
+  readonly key: string;
+  log(): string;
+}
+
+async function openSsh(authorized: string): Promise<OpenSsh> {
   const directory = mkdtempSync(join(tmpdir(), 'dc-sshd-'));
   const host = join(directory, 'host');
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', host]);
@@ -225,6 +250,8 @@ async function openSsh(authorized: string): Promise<{ port: number; key: string 
     UsePAM: 'no',
     PidFile: 'none',
     PermitRootLogin: 'prohibit-password',
+    // Tells of each connection.
+    LogLevel: 'VERBOSE',
   };
   const lines = Object.entries(options).map(([name, value]) => `${name} ${value}\n`);
   writeFileSync(join(directory, 'config'), lines.join(''));
@@ -236,10 +263,13 @@ async function openSsh(authorized: string): Promise<{ port: number; key: string 
     rmSync(directory, { recursive: true });
   });
   let said = '';
-  for await (const chunk of child.stderr ?? []) {
-    said += String(chunk);
-    if (said.includes('Server listening')) break;
-  }
-  expect(said).toContain('Server listening');
-  return { port, key: sshFingerprint(sshKeyBlob(readFileSync(`${host}.pub`, 'utf8').trim())) };
+  const listening = new Promise<void>((resolve, reject) => {
+    child.stderr?.on('data', (chunk) => {
+      said += String(chunk);
+      if (said.includes('Server listening')) resolve();
+    });
+    child.once('exit', () => reject(new Error(`sshd ended: ${said}`)));
+  });
+  await listening;
+  return { port, key: sshFingerprint(sshKeyBlob(readFileSync(`${host}.pub`, 'utf8').trim())), log: () => said };
 }

@@ -6,7 +6,7 @@ import { keyPair } from '../../simulators/sandbox/key-pair.ts';
 import { type Clock, systemClock } from '../ports/clock.ts';
 import { type Random, systemRandom } from '../ports/random.ts';
 import { systemGuest } from './index.ts';
-import type { SshProbe } from './readiness.ts';
+import type { SshProbe } from './ssh-conversation.ts';
 import { sshFingerprint, sshKeyBlob } from './ssh-key.ts';
 import { waitUntilReady } from './wait.ts';
 

@@ -2,11 +2,12 @@ import type { Clock } from '../ports/clock.ts';
 import { sleep } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
 import { jitter } from '../ports/random.ts';
-import type { SshProbe } from './readiness.ts';
+import type { SshProbe } from './ssh-conversation.ts';
+import { SshLine } from './ssh-line.ts';
 
 export interface WaitOptions {
-  /** Gets a signal that is aborted at the deadline too. */
-  readonly probe: (signal: AbortSignal) => Promise<SshProbe>;
+  /** Gets a signal that is aborted at the deadline too, and the line that all looks of this wait share. */
+  readonly probe: (signal: AbortSignal, line: SshLine) => Promise<SshProbe>;
   readonly clock: Clock;
   readonly random: Random;
   /** How long to go on, in ms from now. */
@@ -26,10 +27,11 @@ export async function waitUntilReady(options: WaitOptions): Promise<SshProbe> {
   const onAbort = (): void => deadline.abort(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
   const cancel = clock.after(options.deadlineMs, () => deadline.abort());
+  const line = new SshLine(clock);
   let last: SshProbe = { state: 'not-yet', why: 'No probe was finished in time.' };
   try {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * GROWTH, LONGEST_PAUSE_MS)) {
-      last = await options.probe(deadline.signal);
+      last = await options.probe(deadline.signal, line);
       if (last.state === 'ready') return last;
       await sleep(clock, jitter(random, pause), deadline.signal);
     }
@@ -38,6 +40,7 @@ export async function waitUntilReady(options: WaitOptions): Promise<SshProbe> {
     if (error === deadline.signal.reason) return last;
     throw error;
   } finally {
+    line.close();
     cancel();
     signal.removeEventListener('abort', onAbort);
   }

@@ -93,8 +93,8 @@ async function manyAtOnce(scope: Scope): Promise<Figure[]> {
         random: systemRandom,
         deadlineMs: 120_000,
         signal: end.signal,
-        probe: (signal) =>
-          systemGuest.probeSsh({ host: '127.0.0.1', port, user: 'root', sshKey: KEY, timeoutMs: 5_000 }, signal),
+        probe: (signal, line) =>
+          systemGuest.probeSsh({ host: '127.0.0.1', port, user: 'root', sshKey: KEY, timeoutMs: 5_000 }, signal, line),
       }).catch(() => undefined),
     );
     // Until every one has come to its longest pause.

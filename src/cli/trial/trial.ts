@@ -207,8 +207,13 @@ async function useable(
 ): Promise<void> {
   if (provisioner.capabilities.readiness === 'backend') return;
   if (ssh === undefined) throw new Error('the backend gave no address to log in at');
-  const probe = (inner: AbortSignal) => systemGuest.probeSsh({ ...ssh, sshKey, timeoutMs: 10_000 }, inner);
-  const found = await waitUntilReady({ probe, clock: systemClock, random: systemRandom, deadlineMs: 600_000, signal });
+  const found = await waitUntilReady({
+    clock: systemClock,
+    random: systemRandom,
+    deadlineMs: 600_000,
+    signal,
+    probe: (inner, line) => systemGuest.probeSsh({ ...ssh, sshKey, timeoutMs: 10_000 }, inner, line),
+  });
   if (found.state === 'ready') return;
   throw new Error(found.state === 'not-yet' ? `SSH did not come up: ${found.why}` : `SSH: ${found.state}`);
 }
