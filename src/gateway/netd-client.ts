@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { sleep, systemClock } from '../ports/clock.ts';
 import { type Answer, answers, type Op, type RequestInput, reply } from './netd-protocol.ts';
 import { GatewayError } from './port.ts';
 
@@ -26,8 +27,23 @@ const LIMIT_MS = 60_000;
 /** Some bytes for each counter of the largest fleet. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
-function exchange(path: string, line: string, signal: AbortSignal): Promise<unknown> {
+const LOOK_AGAIN_MS = 20;
+
+/** Where so many stand at the door that the kernel lets nobody join them, it is tried again. */
+async function exchange(path: string, line: string, signal: AbortSignal): Promise<unknown> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
+  for (;;) {
+    try {
+      return await exchangeOnce(path, line, signal, limit);
+    } catch (error) {
+      const isFull = error instanceof GatewayError && codeOf(error.cause) === 'EAGAIN';
+      if (!isFull || limit.aborted) throw error;
+      await sleep(systemClock, LOOK_AGAIN_MS, signal);
+    }
+  }
+}
+
+function exchangeOnce(path: string, line: string, signal: AbortSignal, limit: AbortSignal): Promise<unknown> {
   return new Promise((resolve, reject) => {
     if (limit.aborted) return reject(limit.reason);
     const socket = connect({ path, signal: limit });
@@ -59,8 +75,7 @@ function exchange(path: string, line: string, signal: AbortSignal): Promise<unkn
 }
 
 function unreachable(path: string, cause: Error): GatewayError {
-  const forbidden = 'code' in cause && cause.code === 'EACCES';
-  return forbidden
+  return codeOf(cause) === 'EACCES'
     ? new GatewayError('config', `this user may not use the network helper at ${path}; it is for the group dc-agent`, {
         cause,
       })
@@ -69,6 +84,10 @@ function unreachable(path: string, cause: Error): GatewayError {
         `the network helper does not answer at ${path} (${cause.message}); see: systemctl status dc-agent-netd`,
         { cause },
       );
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }
 
 function unclear(path: string, cause: unknown): GatewayError {

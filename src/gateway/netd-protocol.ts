@@ -78,13 +78,26 @@ function isSame(a: Values, b: Values): boolean {
   return left === 0;
 }
 
-function soundRoute() {
+/** More than an address has ports. */
+const MOST_ROUTES = 65_536;
+
+/** All of them or none: the first that is no route ends the looking, since whoever sends such plans is nobody to explain each to. */
+function soundRoutes() {
   const read = routeReader();
-  return z.unknown().transform((json, context): WireRoute => {
-    const found = read(json);
-    if (!('why' in found)) return found;
-    context.addIssue({ code: 'custom', message: found.why });
-    return z.NEVER;
+  const list = z.custom<readonly unknown[]>((json) => Array.isArray(json) && json.length <= MOST_ROUTES, {
+    error: `expected a list of at most ${MOST_ROUTES} routes`,
+  });
+  return list.transform((routes, context): readonly WireRoute[] => {
+    const sound: WireRoute[] = [];
+    for (const [place, json] of routes.entries()) {
+      const found = read(json);
+      if (!('why' in found)) sound.push(found);
+      else {
+        context.addIssue({ code: 'custom', message: `route ${place}: ${found.why}` });
+        return z.NEVER;
+      }
+    }
+    return sound;
   });
 }
 
@@ -92,7 +105,7 @@ const REMEMBERED = 10_000;
 
 export const request = z.discriminatedUnion('op', [
   z.strictObject({ op: z.literal('about') }),
-  z.strictObject({ op: z.literal('apply'), routes: z.array(soundRoute()).max(65_536) }),
+  z.strictObject({ op: z.literal('apply'), routes: soundRoutes() }),
   z.strictObject({ op: z.literal('traffic') }),
   z.strictObject({ op: z.literal('answered'), localPort: portNumber, port: portNumber, ipv4 }),
   z.strictObject({ op: z.literal('survey') }),
@@ -143,6 +156,25 @@ export type Reply = z.output<typeof reply>;
 
 /** Room for the largest fleet that an address has ports for. */
 export const MAX_LINE_BYTES = 16 * 1024 * 1024;
+
+const FEW_BYTES = 1 << 20;
+/** Of a plan: no route has more than nine fields, and none has lists. */
+const MOST_PARTS = 10 * MOST_ROUTES;
+
+/** A line of many small parts takes up many times its own size once it is read. No request has so many. */
+export function hasTooManyParts(line: string): boolean {
+  if (line.length <= FEW_BYTES) return false;
+  let parts = 0;
+  for (let at = 0; at < line.length; at++) {
+    const code = line.charCodeAt(at);
+    if (code === COMMA || code === BRACE || code === BRACKET) parts += 1;
+  }
+  return parts > MOST_PARTS;
+}
+
+const COMMA = 0x2c;
+const BRACE = 0x7b;
+const BRACKET = 0x5b;
 
 /** A route as the helper is told of it. An IPv6 address that is none, which a guest may have claimed, is left out. */
 export function wireRoute({ contract, firstPort, portCount, machine, pace }: Route): z.input<typeof route> {

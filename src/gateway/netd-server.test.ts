@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createVirtualClock, type VirtualClock } from '../platform/virtual-clock.ts';
 import { silentLog } from '../ports/log.ts';
 import { createNetdClient } from './netd-client.ts';
 import { wireRoute } from './netd-protocol.ts';
@@ -27,8 +28,8 @@ afterEach(async () => {
   await rm(home, { recursive: true, force: true });
 });
 
-async function serve(work: Pick<NetdWork, 'answer'>): Promise<void> {
-  server = await startNetdServer({ start: async () => {}, ...work }, { path }, silentLog);
+async function serve(work: Pick<NetdWork, 'answer'>, clock?: VirtualClock): Promise<void> {
+  server = await startNetdServer(work, { path }, { log: silentLog, ...(clock === undefined ? {} : { clock }) });
 }
 
 const nft = (change: Partial<Nft>): Nft => ({
@@ -115,4 +116,82 @@ describe('the helper’s door', () => {
       message: expect.stringContaining('systemctl status dc-agent-netd'),
     });
   });
+
+  test('who says nothing, or half a request byte by byte, or does not read its answer, is ended in its time', async () => {
+    const clock = createVirtualClock();
+    const answered: string[] = [];
+    const work = {
+      async answer() {
+        answered.push('once');
+        // More than any socket takes unread.
+        return { repaired: ['x'.repeat(8 << 20)], refused: [] };
+      },
+    };
+    await serve(work, clock);
+    const silent = await opened();
+    await clock.advance(29_999);
+    expect(silent.isEnded()).toBe(false);
+    await clock.advance(1);
+    await silent.ended;
+
+    const slow = await opened();
+    for (let i = 0; i < 9; i++) {
+      slow.socket.write('{');
+      await arrived();
+      await clock.advance(1_000);
+    }
+    expect(slow.isEnded()).toBe(false);
+    await clock.advance(1_000);
+    await slow.ended;
+
+    const deaf = await opened();
+    deaf.socket.pause();
+    deaf.socket.write('{"op":"about"}\n'.repeat(3));
+    await expect.poll(() => answered.length).toBe(1);
+    await arrived();
+    await clock.advance(10_000);
+    deaf.socket.resume();
+    await deaf.ended;
+    expect(answered).toHaveLength(1);
+  });
+
+  test('what comes after a line that is no request is not looked at', async () => {
+    let asked = 0;
+    await serve({
+      async answer() {
+        asked += 1;
+        return { traffic: [] };
+      },
+    });
+    const one = await opened();
+    let said = '';
+    one.socket.on('data', (chunk) => (said += chunk.toString()));
+    one.socket.write('{"op":"about"}\nflush\n{"op":"about"}\n');
+    await one.ended;
+    expect(said.trim().split('\n')).toHaveLength(2);
+    expect(asked).toBe(1);
+  });
 });
+
+/** A connection, and how it fares. */
+async function opened() {
+  const socket = connect(path);
+  // What the helper had not read when it ended the connection.
+  socket.on('error', () => {});
+  let isEnded = false;
+  const ended = new Promise<void>((resolve) =>
+    socket.once('close', () => {
+      isEnded = true;
+      resolve();
+    }),
+  );
+  socket.resume();
+  await new Promise((resolve) => socket.once('connect', resolve));
+  await arrived();
+  return { socket, ended, isEnded: () => isEnded };
+}
+
+/** Both sides are this process: after some turns everything is where it was sent to. */
+async function arrived(): Promise<void> {
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+}

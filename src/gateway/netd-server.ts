@@ -1,11 +1,9 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { z } from 'zod';
+import { type Clock, systemClock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
-import { eachLine } from './netd-lines.ts';
-import { MAX_LINE_BYTES, type Reply, request } from './netd-protocol.ts';
-import type { NetdWork } from './netd-work.ts';
-import { NftRefusal } from './nft-run.ts';
-import { GatewayError } from './port.ts';
+import { converse, type Place } from './netd-conversation.ts';
+import { Crowd } from './netd-crowd.ts';
+import { MAX_LINE_BYTES } from './netd-protocol.ts';
 
 /** Where to listen: what systemd has opened for us, or a path. */
 export type ListenAt = { readonly fd: number } | { readonly path: string };
@@ -14,21 +12,35 @@ export interface NetdServer {
   close(): Promise<void>;
 }
 
+export interface NetdServerOptions {
+  readonly log: Log;
+  readonly clock?: Clock;
+}
+
+const PLACES = 64;
+/** For requests that are under way or wait for their turn, of all connections together. */
+const BYTES = 3 * MAX_LINE_BYTES;
+
 /**
- * The helper's door. Whoever the socket's mode lets in may ask; see docs/decisions/0014. A connection that is silent, or says what
- * is no request, is told so and ended.
+ * The helper's door. Whoever the socket's mode lets in may ask; see docs/decisions/0014. Requests are done one after the other, and of each
+ * connection one at a time: however many there are and whatever they send, the next one has its turn, and memory is bounded.
  */
-export async function startNetdServer(work: NetdWork, at: ListenAt, log: Log): Promise<NetdServer> {
+export async function startNetdServer(
+  work: Place['work'],
+  at: ListenAt,
+  { log, clock = systemClock }: NetdServerOptions,
+): Promise<NetdServer> {
   const stop = new AbortController();
   const open = new Set<Socket>();
+  const crowd = new Crowd({ places: PLACES, bytes: BYTES });
+  const place: Place = { work, crowd, clock, log, signal: stop.signal, inTurn: oneByOne() };
   const server = createServer((socket) => {
     open.add(socket);
     socket.once('close', () => open.delete(socket));
     // A peer that goes away in the middle has no answer to get.
     socket.on('error', (error) => log.debug({ error }, 'netd: connection broke off'));
-    serve(socket, work, stop.signal, log);
+    converse(socket, place);
   });
-  server.maxConnections = MAX_CONNECTIONS;
   await listen(server, at);
   return {
     async close() {
@@ -39,52 +51,14 @@ export async function startNetdServer(work: NetdWork, at: ListenAt, log: Log): P
   };
 }
 
-const MAX_CONNECTIONS = 16;
-const SILENCE_MS = 30_000;
-
-function serve(socket: Socket, work: NetdWork, signal: AbortSignal, log: Log): void {
-  const send = (reply: Reply): void => void socket.write(`${JSON.stringify(reply)}\n`);
-  const refuse = (message: string): void => {
-    send({ ok: false, kind: 'config', message });
-    socket.end();
-    socket.removeAllListeners('data');
+/** So of all requests one at a time takes up memory as more than a line. */
+function oneByOne(): Place['inTurn'] {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const mine = last.then(work, work);
+    last = mine.catch(() => {});
+    return mine;
   };
-  socket.setTimeout(SILENCE_MS, () => socket.destroy());
-  eachLine(
-    socket,
-    MAX_LINE_BYTES,
-    async (line) => {
-      const parsed = parseLine(line);
-      if ('problem' in parsed) return refuse(parsed.problem);
-      // Waiting for others' requests is no silence.
-      socket.setTimeout(0);
-      send(await answer(parsed.request, work, signal, log));
-      socket.setTimeout(SILENCE_MS);
-    },
-    () => refuse(`a request may have ${MAX_LINE_BYTES} bytes`),
-  );
-}
-
-function parseLine(line: string): { request: z.output<typeof request> } | { problem: string } {
-  try {
-    const { success, data, error } = request.safeParse(JSON.parse(line));
-    return success ? { request: data } : { problem: `not a request: ${z.prettifyError(error).slice(0, 500)}` };
-  } catch {
-    // No JSON, or nested so deeply that looking at it takes more stack than there is.
-    return { problem: 'a request is one line of JSON' };
-  }
-}
-
-async function answer(asked: z.output<typeof request>, work: NetdWork, signal: AbortSignal, log: Log): Promise<Reply> {
-  try {
-    return { ok: true, answer: await work.answer(asked, signal) };
-  } catch (error) {
-    log.error({ error, op: asked.op }, 'netd: request failed');
-    if (error instanceof GatewayError) return { ok: false, kind: error.kind, message: error.message };
-    const message = error instanceof Error ? error.message : 'unknown';
-    if (error instanceof NftRefusal) return { ok: false, kind: 'retry', message };
-    return { ok: false, kind: 'retry', message: `the helper failed: ${message}` };
-  }
 }
 
 function listen(server: Server, at: ListenAt): Promise<void> {

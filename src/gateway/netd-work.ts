@@ -49,7 +49,8 @@ async function work(request: Request, table: NftTable, deps: NetdDeps, signal: A
     case 'apply': {
       const { machines, refused } = planRoutes(settings, request.routes.map(asRoute));
       const repaired = await table.apply(machines, signal);
-      for (const [contract, why] of refused) log.warn({ contract, why }, 'netd: route refused');
+      for (const [contract, why] of [...refused].slice(0, TOLD)) log.warn({ contract, why }, 'netd: route refused');
+      if (refused.size > TOLD) log.warn({ more: refused.size - TOLD }, 'netd: more routes were refused');
       if (repaired.length > 0) log.info({ repaired, machines: machines.size }, 'netd: repaired');
       return { repaired: [...repaired], refused: [...refused].map(([contract, why]) => ({ contract, why })) };
     }
@@ -61,6 +62,9 @@ async function work(request: Request, table: NftTable, deps: NetdDeps, signal: A
       return survey(await nft.list(['list', 'chains'], signal), settings.nftTable);
   }
 }
+
+/** A plan that is wrong throughout must not fill the disk with what is wrong with it. */
+const TOLD = 20;
 
 type WireRoute = Extract<Request, { op: 'apply' }>['routes'][number];
 

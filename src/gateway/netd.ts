@@ -1,4 +1,4 @@
-import { chmod, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import type { GatewayConfig } from '../config/types.ts';
 import type { Log } from '../ports/log.ts';
 import { type ListenAt, startNetdServer } from './netd-server.ts';
@@ -24,8 +24,9 @@ export async function runNetd({ settings, log, signal, env }: NetdOptions): Prom
     log.error({ error }, 'netd: tenants are not kept apart yet; tried again with the first request');
   });
   const at = inherited(env) ?? (await freePath(settings.helperSocket));
-  const server = await startNetdServer(work, at, log);
-  if ('path' in at) await chmod(at.path, SOCKET_MODE);
+  // From its first moment on: a mode that is set later could be set to something else that was put in its place.
+  process.umask(0o777 & ~SOCKET_MODE);
+  const server = await startNetdServer(work, at, { log });
   log.info({ table: settings.nftTable, listening: at }, 'netd: ready');
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();

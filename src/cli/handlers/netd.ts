@@ -1,7 +1,6 @@
-import { stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { loadGateway } from '../../config/index.ts';
 import { runNetd } from '../../gateway/netd.ts';
+import { changeableByOthers } from '../../gateway/netd-trust.ts';
 import { createLog } from '../../telemetry/log.ts';
 import { type Args, type Handler, text } from '../command.ts';
 import { EXIT } from '../exit.ts';
@@ -19,18 +18,16 @@ export const netd: Handler = async (args: Args, io) => {
   return EXIT.ok;
 };
 
-/** The limits are worth nothing when the one whom they limit can change them. */
+/** The limits are worth nothing when the one whom they limit can change them, or put another file in their place. */
 async function requireRoots(file: string): Promise<void> {
-  for (const path of [file, dirname(file)]) {
-    const { uid, mode } = await stat(path).catch((cause: unknown) => {
-      throw new Failure({ what: `${path} cannot be looked at`, exit: EXIT.config, cause });
-    });
-    if (uid === 0 && (mode & 0o022) === 0) continue;
-    throw new Failure({
-      what: `${path} can be changed by others than root, and the network helper goes by it`,
-      next: 'Give it back to root:',
-      command: `chown root ${path} && chmod go-w ${path}`,
-      exit: EXIT.config,
-    });
-  }
+  const path = await changeableByOthers(file).catch((cause: unknown) => {
+    throw new Failure({ what: `${file} cannot be looked at`, exit: EXIT.config, cause });
+  });
+  if (path === undefined) return;
+  throw new Failure({
+    what: `${path} can be changed by others than root, and the network helper goes by ${path === file ? 'it' : file}`,
+    next: 'Give it back to root:',
+    command: `chown -h root ${path} && chmod go-w ${path}`,
+    exit: EXIT.config,
+  });
 }
