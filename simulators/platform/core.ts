@@ -170,5 +170,13 @@ function remember(answers: Map<string, Answer>, key: string, given: Answer): Ans
 }
 
 function dated(response: Answer, now: number): Answer {
-  return { ...response, headers: { ...response.headers, date: new Date(now).toUTCString() } };
+  return { ...response, headers: { ...response.headers, date: httpDate(Math.trunc(now / 1000)) } };
+}
+
+let lastDate = { second: Number.NaN, text: '' };
+
+/** Hundreds of answers may have the same second, and writing it out is dearer than most of them. */
+function httpDate(second: number): string {
+  if (lastDate.second !== second) lastDate = { second, text: new Date(second * 1000).toUTCString() };
+  return lastDate.text;
 }

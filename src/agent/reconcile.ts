@@ -36,7 +36,7 @@ function tellWorkers(context: ReconcileContext, target: Target, complete: boolea
     const seen = target.seenOf(worker.record);
     if (seen !== undefined) worker.sawAt(instanceData(seen), begunAt);
     const power = seenPower(worker.record, target, complete);
-    if (power !== undefined) worker.saw(power, target.twinsOf(worker.record), begunAt);
+    if (power !== undefined) worker.saw(power, target.surplusOf(worker.record), begunAt);
   }
 }
 

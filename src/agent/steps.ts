@@ -12,7 +12,6 @@ import {
   type Step,
 } from '../lifecycle/index.ts';
 import type { LockAnswer } from '../platform/api.ts';
-import type { ExternalId } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
 import { Secret } from '../ports/secret.ts';
 import type { Instance } from '../provisioner/contract.ts';
@@ -27,7 +26,7 @@ import { runRecipeStep, withdrawStep } from './recipe-steps.ts';
 import { type RouteLane, sshEndpoint } from './route-lane.ts';
 import { ROUTE_STEPS } from './route-steps.ts';
 import { operation } from './steps-operation.ts';
-import { machineOrder, ownedRef, type Target } from './target.ts';
+import { machineOrder, ownedRef, type Surplus, type Target } from './target.ts';
 import type { TrafficBook } from './traffic-book.ts';
 
 export interface StepContext {
@@ -37,8 +36,8 @@ export interface StepContext {
   readonly attempt: number;
   /** An earlier attempt at this step began, and its outcome is not known. */
   readonly outcomeUnknown: boolean;
-  /** Second machines of the same operation, by the latest list. */
-  readonly twins: readonly ExternalId[];
+  /** What the latest list shows beside the contract's machine. */
+  readonly surplus: Surplus;
   /** What the tenant asked for. */
   readonly asked: AccessRequest;
   /** Absent without a gateway. */
@@ -185,10 +184,16 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
   },
 
   async prune(context) {
-    const { deps, target, record, twins } = context;
-    for (const twin of twins)
-      await target.provisioner.removeTwin?.(twin, ownedRef(record, deps.agent), operation(context));
-    return [{ type: 'done', step: 'prune', note: `removed ${twins.join(', ')}` }];
+    const { deps, target, record, surplus } = context;
+    const kept = ownedRef(record, deps.agent);
+    for (const twin of surplus.twins) await target.provisioner.removeTwin?.(twin, kept, operation(context));
+    for (const earlier of surplus.earlier)
+      await target.provisioner.destroy(
+        { stamp: { ...kept.stamp, operation: earlier }, handles: {} },
+        // What was remembered is about the machine that stays.
+        { ...operation(context), id: earlier, handles: {}, remember: async () => {} },
+      );
+    return [{ type: 'done', step: 'prune', note: `removed ${[...surplus.twins, ...surplus.earlier].join(', ')}` }];
   },
 
   async terminate({ deps, record, signal }) {

@@ -2,7 +2,7 @@ import { staticAddress } from '../gateway/ipam.ts';
 import type { ContractRecord } from '../lifecycle/index.ts';
 import { admit, type Demand } from '../lifecycle/index.ts';
 import type { Clock } from '../ports/clock.ts';
-import { type ContractId, type ExternalId, machineName } from '../ports/ids.ts';
+import { type ContractId, type ExternalId, machineName, type OperationId } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
 import type {
   Capabilities,
@@ -28,6 +28,14 @@ const READ_DEADLINE_MS = 30_000;
 const ACT_SLOTS = 8;
 
 export type SeenPower = PowerState | 'absent';
+
+/** Machines of a contract beside the one that it is to have: a request that arrived late made them. */
+export interface Surplus {
+  /** Of the same operation. */
+  readonly twins: readonly ExternalId[];
+  /** Earlier operations, removed by the ledger, of which there is a machine all the same. */
+  readonly earlier: readonly OperationId[];
+}
 
 /** One configured backend while the agent runs: its plugin, its lanes, and what was last seen of it. */
 export class Target {
@@ -71,11 +79,25 @@ export class Target {
   /** The machine of a record as the latest list showed it. */
   seenOf(record: ContractRecord): Instance | undefined {
     const known = record.instance?.externalId;
-    return this.#seen.get(record.contract)?.find((instance) => known === undefined || instance.externalId === known);
+    return this.#seen
+      .get(record.contract)
+      ?.find(({ externalId, stamp }) =>
+        known === undefined ? stamp.operation === record.operation : externalId === known,
+      );
   }
 
-  /** Machines of the same operation beside the one that was kept; none while that one is not in the list too. */
-  twinsOf(record: ContractRecord): readonly ExternalId[] {
+  /** What the latest list showed of a contract beside the machine that it is to have. */
+  surplusOf(record: ContractRecord): Surplus {
+    return { twins: this.#twinsOf(record), earlier: this.#earlierOf(record) };
+  }
+
+  #earlierOf({ contract, operation, earlierOperations = [] }: ContractRecord): readonly OperationId[] {
+    const seen = new Set(this.#seen.get(contract)?.map(({ stamp }) => stamp.operation));
+    return earlierOperations.filter((earlier) => earlier !== operation && seen.has(earlier));
+  }
+
+  /** None while the one that is kept is not in the list too. */
+  #twinsOf(record: ContractRecord): readonly ExternalId[] {
     const { removeTwin } = this.provisioner;
     if (removeTwin === undefined || record.machine !== 'made' || record.instance === undefined) return [];
     const { externalId } = record.instance;

@@ -12,7 +12,7 @@ import {
 } from '../lifecycle/index.ts';
 import type { LockAnswer } from '../platform/api.ts';
 import type { Cancel } from '../ports/clock.ts';
-import type { ContractId, ExternalId } from '../ports/ids.ts';
+import type { ContractId } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
 import type { AccessRequest } from './access.ts';
 import type { ClockWatch } from './clock-watch.ts';
@@ -22,7 +22,7 @@ import { LockKeeper } from './lock-keeper.ts';
 import type { RouteLane } from './route-lane.ts';
 import type { GiveBack } from './slots.ts';
 import { perform } from './steps.ts';
-import type { SeenPower, Target } from './target.ts';
+import type { SeenPower, Surplus, Target } from './target.ts';
 import type { TrafficBook } from './traffic-book.ts';
 
 export interface WorkerOptions {
@@ -71,7 +71,7 @@ export class Worker {
   #stopping = false;
   #step: { readonly step: Step; readonly controller: AbortController } | undefined;
   #power: SeenPower | undefined;
-  #twins: readonly ExternalId[] = [];
+  #surplus: Surplus = NO_SURPLUS;
   #asked: AccessRequest = {};
   /** The operator wants a new password, whatever the platform lists. */
   #operatorAsked: { readonly sealFor?: string } | undefined;
@@ -165,14 +165,15 @@ export class Worker {
   }
 
   /** What a list said of this machine; `begunAt` (monotonic) tells whether it can know of our last step. */
-  saw(power: SeenPower, twins: readonly ExternalId[], begunAt: number): void {
+  saw(power: SeenPower, surplus: Surplus, begunAt: number): void {
     const running = this.#step?.step;
     if (running !== undefined && CHANGING.has(running)) return;
-    if (begunAt < this.#lastChangeEnded || (power === this.#power && twins.length === this.#twins.length)) return;
+    if (begunAt < this.#lastChangeEnded) return;
+    if (power === this.#power && count(surplus) === count(this.#surplus)) return;
     // Nothing may lead to the address of a machine that is gone.
     if (power === 'absent' || this.#power === 'absent') this.#options.routes?.wake();
     this.#power = power;
-    this.#twins = twins;
+    this.#surplus = surplus;
     // Nobody can log in to a machine that is off or gone.
     const off = power === 'stopped' || power === 'absent';
     if (off && running !== undefined && KNOCKING.has(running)) this.#interrupt(`the machine is ${power}`);
@@ -282,7 +283,7 @@ export class Worker {
       ...(this.#power === undefined ? {} : { power: this.#power }),
       ...(clockWatch.trusted ? {} : { clockSuspect: true }),
       ...(wanted === undefined ? {} : { platformWants: wanted }),
-      ...(this.#twins.length === 0 ? {} : { twins: true }),
+      ...(count(this.#surplus) === 0 ? {} : { surplus: true }),
       ...gatewayFacts(deps.gateway),
       asked: this.#wanted,
     };
@@ -327,7 +328,7 @@ export class Worker {
       if (CHANGING.has(step)) {
         this.#lastChangeEnded = deps.clock.monotonic();
         this.#power = undefined;
-        this.#twins = [];
+        this.#surplus = NO_SURPLUS;
       }
     }
   }
@@ -357,7 +358,7 @@ export class Worker {
         record: this.record,
         attempt,
         outcomeUnknown,
-        twins: this.#twins,
+        surplus: this.#surplus,
         asked: this.#wanted,
         ...(routes === undefined ? {} : { routes }),
         traffic,
@@ -449,4 +450,6 @@ function gatewayFacts(gateway: GatewayDeps | undefined): Pick<World, 'gateway'> 
 const FAULT_PAUSE_MS = 60_000;
 /** How often a step that takes a machine from somebody is asked whether it is still wanted. */
 const RECONSIDER_MS = 5_000;
+const NO_SURPLUS: Surplus = { twins: [], earlier: [] };
+const count = ({ twins, earlier }: Surplus): number => twins.length + earlier.length;
 const UNKNOWN: ReadonlySet<string> = new Set(['unknown-outcome', 'parked']);

@@ -310,13 +310,13 @@ const KEEPING: Row[] = [
   {
     when: 'a second machine turned up',
     record: kept,
-    world: { twins: true },
-    expected: step('prune', 'a second machine of the same operation turned up'),
+    world: { surplus: true },
+    expected: step('prune', 'a second machine turned up'),
   },
   {
     when: 'the second machine could not be removed',
     record: pruneFailed,
-    world: { twins: true },
+    world: { surplus: true },
     expected: wait('the contract runs', dueAt(pruneFailed, 'prune', NOW)),
   },
   { when: 'it went off', record: kept, world: { power: 'stopped' }, expected: START },
@@ -355,8 +355,8 @@ const PAUSING: Row[] = [
   {
     when: 'a second machine turned up while it is paused',
     record: paused,
-    world: { power: 'stopped', twins: true },
-    expected: step('prune', 'a second machine of the same operation turned up'),
+    world: { power: 'stopped', surplus: true },
+    expected: step('prune', 'a second machine turned up'),
   },
   {
     when: 'its tenant wants a new key while it is paused',

@@ -17,8 +17,8 @@ export interface World {
   };
   /** The machine's power as the target's latest list gave it; undefined when nobody looked since the last step. */
   readonly power?: 'running' | 'stopped' | 'transition' | 'unknown' | 'absent';
-  /** A list showed a second machine of the same operation beside the one that was kept. */
-  readonly twins?: boolean;
+  /** A list showed another machine of this contract beside the one that was kept. */
+  readonly surplus?: boolean;
   /** What the tenant asked for that this target can give, and does not have yet. */
   readonly asked?: { readonly sshKey?: string; readonly password?: true };
   /** How routes are made here; undefined where they are not. */
@@ -207,8 +207,8 @@ function owed(record: ContractRecord, world: World, now: number): Decision | und
     const next = attempt(record, naming, now, WHY_NAME[naming]);
     if (next.kind === 'step') return next;
   }
-  if (world.twins === true) {
-    const next = attempt(record, 'prune', now, 'a second machine of the same operation turned up');
+  if (world.surplus === true) {
+    const next = attempt(record, 'prune', now, 'a second machine turned up');
     if (next.kind === 'step') return next;
   }
   return undefined;

@@ -91,7 +91,7 @@ const world: fc.Arbitrary<World> = fc
     lockLeftMs: fc.option(fc.nat(300_000), { nil: undefined }),
     can: fc.record({ stop: fc.boolean(), start: fc.boolean(), needsLogin: fc.boolean() }),
     power: fc.constantFrom('running', 'stopped', 'transition', 'unknown', 'absent', undefined),
-    twins: fc.boolean(),
+    surplus: fc.boolean(),
     platformWants: fc.constantFrom('remove', 'stop', undefined),
     clockSuspect: fc.boolean(),
     gateway: fc.constantFrom(GATEWAY, GATEWAY, { ...GATEWAY, policy: 'best-effort' as const }, undefined),

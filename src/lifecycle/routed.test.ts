@@ -142,7 +142,7 @@ describe('while the contract runs', () => {
 
   it('a name that cannot be had now holds nothing else up', () => {
     const record = routed(...HANDED_OVER, intent('publish-name'), failed('publish-name'));
-    expect(next(record, NAMES, { twins: true })).toMatchObject({ step: 'prune' });
+    expect(next(record, NAMES, { surplus: true })).toMatchObject({ step: 'prune' });
   });
 
   it('a name for an address that this host had before is replaced', () => {

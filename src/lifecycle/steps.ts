@@ -16,7 +16,7 @@
  * | fail | reports `provisioning_failed` | a no-op once the contract is closed |
  * | close-route | closes the machine's ports; always before its address becomes free | closed stays closed |
  * | destroy | removes the machine | absent stays absent |
- * | prune | removes a second machine of the same operation | absent stays absent |
+ * | prune | removes every machine of the contract but the one it has | absent stays absent |
  * | terminate | reports `terminated` | may be repeated |
  * | rekey | replaces the tenant's keys in the machine, and says so | the same keys again change nothing |
  * | reset | sets a new password in the machine | a later one replaces it; `credential` hands the last one over |

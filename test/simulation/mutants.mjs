@@ -2,8 +2,6 @@
  * Deliberate faults. Each is switched on for a run of its own, by changing the source as it is bundled, and must be found by the
  * simulation: a rule that cannot be broken proves nothing. `seed` is a story that is known to find it; it is tried first.
  *
- * `rare`: it takes more stories than a run of all has time for, so it is hunted only when it is named.
- *
  * `find` must occur exactly once in the file, so that a mutant that no longer applies is noticed.
  */
 export const MUTANTS = [
@@ -160,7 +158,7 @@ export const MUTANTS = [
   },
   {
     name: 'acts on an old verdict after a restart',
-    rare: true,
+    seed: 34,
     file: 'src/lifecycle/decide.ts',
     find: "if (world.platformWants === undefined) return { kind: 'wait', why: ASK_AGAIN };",
     replace: '',
@@ -210,7 +208,7 @@ export const MUTANTS = [
   },
   {
     name: 'does not look for second machines',
-    rare: true,
+    seed: 116,
     file: 'src/agent/target.ts',
     find: "if (removeTwin === undefined || record.machine !== 'made' || record.instance === undefined) return [];",
     replace: 'return [];',

@@ -109,7 +109,62 @@ export function tell(seed: number): Story {
     snapshotAfter: random.pick([10, 60, 20_000]),
     lengthMs: (slow ? 15 : 4 + random.below(10)) * MINUTE,
   };
-  return { ...story, scenes: scenesOf(random, story) };
+  const { scenes, lastsMs = 0 } = misfortune(new SeededRandom(seed + 0xacc1d), story);
+  return {
+    ...story,
+    lengthMs: Math.max(story.lengthMs, lastsMs),
+    scenes: [...scenesOf(random, story), ...scenes].sort((a, b) => a.at - b.at),
+  };
+}
+
+interface Misfortune {
+  readonly scenes: readonly Scene[];
+  /** ms after the beginning until which the story goes on for its sake. */
+  readonly lastsMs?: number;
+}
+
+/**
+ * What takes several things in the right order, and hardly ever comes about by chance. From a chance of its own: every other story
+ * of a seed stays as it was.
+ */
+function misfortune(random: SeededRandom, { lengthMs, hosts }: { lengthMs: number; hosts: number }): Misfortune {
+  if (random.chance(0.04)) return { scenes: [createdLate(random)] };
+  if (hosts === 1 && random.chance(0.04)) return takenBackWhileAway(lengthMs / 2 + random.below(lengthMs * 0.4));
+  return { scenes: [] };
+}
+
+/** A request for a machine is on its way until long after it was given up, and another was made in its place. */
+function createdLate(random: SeededRandom): Scene {
+  const ms = 45_000 + random.below(300_000);
+  return {
+    at: 0,
+    action: {
+      kind: 'backend-fault',
+      call: 'create',
+      skip: random.below(2),
+      times: 1,
+      fault: { kind: 'delay', ms, at: 'before' },
+    },
+  };
+}
+
+/** A tenant whom the rest of the story leaves alone. */
+const ON_HIS_OWN = 99;
+
+/** The agent hears of a pause and cannot do it, dies, and nobody tells it that the pause was lifted before it is back. */
+function takenBackWhileAway(at: number): Misfortune {
+  const away = 400_000;
+  const name = ON_HIS_OWN;
+  return {
+    scenes: [
+      { at, action: { kind: 'rent', name, hours: 24, what: 'ours' } },
+      { at: at + 120_000, action: { kind: 'backend-outage', forMs: away + 60_000 } },
+      { at: at + 125_000, action: { kind: 'pause', name } },
+      { at: at + 200_000, action: { kind: 'crash', host: 0, calls: 0, when: 'before', power: false, downMs: away } },
+      { at: at + 215_000, action: { kind: 'resume', name } },
+    ],
+    lastsMs: at + away + 270_000,
+  };
 }
 
 function scenesOf(random: SeededRandom, { lengthMs, hosts }: { lengthMs: number; hosts: number }): Scene[] {
