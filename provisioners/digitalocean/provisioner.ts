@@ -43,7 +43,7 @@ export interface DigitalOceanInput {
  * resets is mailed to the account's owner.
  */
 export type DigitalOceanProvisioner = Required<
-  Omit<Provisioner, 'setKeys' | 'setPassword' | 'newPassword' | 'runScript'>
+  Omit<Provisioner, 'setKeys' | 'setPassword' | 'newPassword' | 'runScript' | 'cloudInit'>
 >;
 
 /** A DigitalOcean account as a backend: one droplet for each machine. */

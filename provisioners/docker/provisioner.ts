@@ -1,6 +1,7 @@
 import {
   type CallContext,
   type Capabilities,
+  type CloudInitState,
   type ExternalId,
   type Finding,
   type GuestScript,
@@ -22,6 +23,7 @@ import {
 import { setKeys, setPassword } from './access.ts';
 import { checkTarget } from './check.ts';
 import { EngineClient } from './client.ts';
+import { lookAtCloudInit } from './cloud-init.ts';
 import { createMachine } from './create.ts';
 import { Engine } from './engine.ts';
 import { refused } from './errors.ts';
@@ -166,6 +168,10 @@ export class DockerProvisioner implements Provisioner {
 
   async runScript(ref: OwnedRef, script: GuestScript, op: Operation): Promise<ScriptEnd> {
     return runScript({ engine: this.#engine, clock: this.#deps.clock }, ref, script, op);
+  }
+
+  async cloudInit(ref: OwnedRef, ctx: CallContext): Promise<CloudInitState> {
+    return lookAtCloudInit(this.#engine, ref, ctx);
   }
 
   async traffic(ctx: CallContext): Promise<CountedTraffic[]> {

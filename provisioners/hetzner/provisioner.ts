@@ -41,7 +41,7 @@ export interface HetznerInput {
 
 /** Everything that the contract has except what needs a hand inside the machine; `newPassword` where the images run the guest agent. */
 export type HetznerProvisioner = Required<
-  Omit<Provisioner, 'setKeys' | 'setPassword' | 'newPassword' | 'runScript' | 'adoptable' | 'adopt'>
+  Omit<Provisioner, 'setKeys' | 'setPassword' | 'newPassword' | 'runScript' | 'cloudInit' | 'adoptable' | 'adopt'>
 > &
   Pick<Provisioner, 'newPassword'>;
 

@@ -4,6 +4,7 @@ import { setKeys, setPassword } from './access.ts';
 import { adoptableMachines, adoptMachine } from './adopt.ts';
 import { createBackend } from './backend-open.ts';
 import { checkTarget } from './check.ts';
+import { lookAtCloudInit } from './cloud-init.ts';
 import { createMachine } from './create.ts';
 import { destroyMachine, removeTwin } from './destroy.ts';
 import { instanceOf } from './instance.ts';
@@ -45,6 +46,7 @@ export function openProxmox(
     setKeys: (ref, keys, op) => setKeys(backend, ref, keys, op),
     setPassword: (ref, password, op) => setPassword(backend, ref, password, op),
     runScript: (ref, script, op) => runScript(backend, ref, script, op),
+    cloudInit: (ref, ctx) => lookAtCloudInit(backend, ref, ctx),
     adoptable: (ctx) => adoptableMachines(backend, ctx),
     async adopt({ externalId }, { contract, operation }, ctx) {
       await adoptMachine(backend, { vmid: Number(externalId), contract, operation }, 'stamp', ctx);

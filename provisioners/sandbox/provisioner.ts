@@ -1,5 +1,6 @@
 import {
   type CallContext,
+  type CloudInitState,
   type ExternalId,
   type GuestScript,
   type Instance,
@@ -33,8 +34,10 @@ export interface SandboxInput {
 const MACHINE = 'machine';
 
 /** Nothing else makes machines in a sandbox, so there is nothing to adopt. */
-export type SandboxProvisioner = Required<Omit<Provisioner, 'newPassword' | 'runScript' | 'adoptable' | 'adopt'>> &
-  Pick<Provisioner, 'runScript'>;
+export type SandboxProvisioner = Required<
+  Omit<Provisioner, 'newPassword' | 'runScript' | 'cloudInit' | 'adoptable' | 'adopt'>
+> &
+  Pick<Provisioner, 'runScript' | 'cloudInit'>;
 
 /** The sandbox behind any transport: a socket, or the core itself under a virtual clock. */
 export function openSandbox({ transport, deps, settings, release }: SandboxInput): SandboxProvisioner {
@@ -188,6 +191,17 @@ export function openSandbox({ transport, deps, settings, release }: SandboxInput
     return converge(client, clock, { ...goal, id, stamp: ref.stamp, move: (machine) => goal.move(id, machine) }, op);
   }
 
+  async function cloudInit(ref: OwnedRef, ctx: CallContext): Promise<CloudInitState> {
+    const id = idOf(ref);
+    const machine =
+      id === undefined ? (await findByStamp(client, clock, ref.stamp, ctx))[0] : await client.get(id, ctx.signal);
+    if (machine === undefined) throw new ProvisionerError('retry', 'the machine of this contract is not there');
+    if (!carries(machine, ref.stamp))
+      throw new ProvisionerError('not-ours', `machine ${machine.id} does not carry our stamp`);
+    const state = machine.cloud_init ?? 'none';
+    return state === 'failed' ? { state, why: 'modules-final: it was told to fail' } : { state };
+  }
+
   async function script(ref: OwnedRef, what: GuestScript, op: Operation): Promise<ScriptEnd> {
     const id = idOf(ref);
     const find = async (): Promise<Machine | undefined> => {
@@ -207,7 +221,7 @@ export function openSandbox({ transport, deps, settings, release }: SandboxInput
       hostKey: true,
       ...(settings.scripts === 'ssh' ? { userData: { maxBytes: MAX_USER_DATA } } : {}),
     },
-    ...(settings.scripts === 'ssh' ? {} : { runScript: script }),
+    ...(settings.scripts === 'ssh' ? {} : { runScript: script, cloudInit }),
     create,
     destroy,
     async removeTwin(twin, keep, op) {

@@ -51,6 +51,8 @@ export const machine = z.object({
   failure: z.string().nullish(),
   authorized_keys: z.array(z.string()),
   ssh: z.object({ host: z.string(), port: z.number().int().min(1).max(65_535) }).nullish(),
+  /** How its cloud-init stands; null without one. */
+  cloud_init: z.enum(['running', 'done', 'failed']).nullish().catch(null),
   created_at: z.number(),
   uptime_ms: z.number().nonnegative().nullish(),
 });

@@ -35,7 +35,7 @@ export interface VultrInput {
 
 /** Everything that the contract has except what needs a hand inside the machine: this API has none. */
 export type VultrProvisioner = Required<
-  Omit<Provisioner, 'setKeys' | 'setPassword' | 'newPassword' | 'runScript' | 'adoptable' | 'adopt'>
+  Omit<Provisioner, 'setKeys' | 'setPassword' | 'newPassword' | 'runScript' | 'cloudInit' | 'adoptable' | 'adopt'>
 >;
 
 /** A Vultr account as a backend: one cloud instance for each machine. */

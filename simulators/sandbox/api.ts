@@ -57,6 +57,8 @@ export interface MachineView {
   authorized_keys: readonly string[];
   /** Where SSH is forwarded from; null until the port is known. */
   ssh: { host: string; port: number } | null;
+  /** How its cloud-init stands; null where there is none, or while it is off. */
+  cloud_init: 'running' | 'done' | 'failed' | null;
   /** Unix time in ms. */
   created_at: number;
   uptime_ms: number | null;

@@ -51,6 +51,8 @@ export interface SandboxCore {
   readonly inside: {
     script(id: string, order: ScriptOrder): ScriptState;
     dropKey(id: string, key: string): void;
+    /** Null without one. */
+    cloudInit(machine: Readonly<SandboxMachine>): MachineView['cloud_init'];
   };
 }
 
@@ -183,6 +185,7 @@ export function createSandboxCore({ clock, random, options = {}, chaos }: Sandbo
     setSshPort: (id, port) => hypervisor.setSshPort(known(id), port),
     inside: {
       script: (id, order) => hypervisor.script(known(id), order),
+      cloudInit: (machine) => hypervisor.cloudInitOf(machine),
       dropKey(id, key) {
         const machine = known(id);
         hypervisor.configure(machine, { authorizedKeys: machine.authorizedKeys.filter((one) => one !== key) });

@@ -21,6 +21,7 @@ export interface Hypervisor {
   /** True when the guest would let a login in: it runs and has booted. */
   sshReady(machine: SandboxMachine): boolean;
   view(machine: SandboxMachine): MachineView;
+  cloudInitOf(machine: Readonly<SandboxMachine>): MachineView['cloud_init'];
   traffic(machine: SandboxMachine): { bytesIn: number; bytesOut: number };
   free(): { memoryMb: number; diskGb: number; machines: number };
 
@@ -120,6 +121,12 @@ export function createHypervisor(clock: Clock, random: Random, options: Hypervis
       machine.sshReadyAt = clock.monotonic() + options.bootMs;
     }
     changed(machine);
+  }
+
+  function cloudInitOf({ name, sshReadyAt }: Readonly<SandboxMachine>): MachineView['cloud_init'] {
+    const work = options.cloudInit?.(name);
+    if (work === undefined || sshReadyAt === undefined) return null;
+    return clock.monotonic() < sshReadyAt + work.ms ? 'running' : work.ends;
   }
 
   function freshId(): string {
@@ -243,6 +250,7 @@ export function createHypervisor(clock: Clock, random: Random, options: Hypervis
       machine.sshdDead !== true &&
       machine.sshReadyAt !== undefined &&
       clock.monotonic() >= machine.sshReadyAt,
+    cloudInitOf,
     view: (machine) => ({
       id: machine.id,
       uid: machine.uid,
@@ -257,6 +265,7 @@ export function createHypervisor(clock: Clock, random: Random, options: Hypervis
       authorized_keys: machine.authorizedKeys,
       ssh: machine.sshPort === undefined ? null : { host: options.sshHost, port: machine.sshPort },
       created_at: machine.createdAt,
+      cloud_init: cloudInitOf(machine),
       uptime_ms: machine.startedAt === undefined ? null : Math.floor(clock.monotonic() - machine.startedAt),
     }),
     traffic,

@@ -18,6 +18,8 @@ export interface HypervisorOptions {
   /** Who names SSH ports: the model itself, counting up from `firstSshPort`, or a server that really listens. */
   readonly firstSshPort: number | 'server';
   readonly sshHost: string;
+  /** What cloud-init does in a machine of that name, from its first login on; absent: machines have none. `ms` may be Infinity. */
+  readonly cloudInit?: (name: string) => { readonly ms: number; readonly ends: 'done' | 'failed' } | undefined;
   /** Bytes per second of running, so that traffic has something to show. */
   readonly bytesInPerSecond: number;
   readonly bytesOutPerSecond: number;

@@ -1,4 +1,5 @@
 import {
+  type CloudInitEnd,
   type ContractRecord,
   type HostKeyTrust,
   type InstanceData,
@@ -35,11 +36,12 @@ export function details(
 }
 
 /** One fact on each line; a NUL would be refused by the platform's database after the status has changed. */
-function notes({ hostKey, hostKeyTrust, recipe }: ContractRecord, instance: InstanceData): string | null {
+function notes({ hostKey, hostKeyTrust, cloudInit, recipe }: ContractRecord, instance: InstanceData): string | null {
   const lines = [
     instance.additionalDetails,
     instance.ssh === undefined ? undefined : `SSH user: ${instance.ssh.user}`,
     hostKey === undefined ? undefined : `SSH host key: ${hostKey} (${SURE[hostKeyTrust ?? 'first-use']})`,
+    cloudInit === undefined ? undefined : SETUP[cloudInit],
     recipe?.summary,
   ].filter((line) => line !== undefined && line !== '');
   return lines.length === 0 ? null : lines.join('\n').replaceAll('\0', '');
@@ -49,6 +51,14 @@ const SURE: Readonly<Record<HostKeyTrust, string>> = {
   given: 'made by the provider for this machine',
   told: 'told by the backend',
   'first-use': 'seen at the first connection, not verified',
+};
+
+/** What of the first boot the tenant should look at; nothing of what the machine printed. */
+const SETUP: Readonly<Record<CloudInitEnd, string | undefined>> = {
+  done: undefined,
+  failed: 'cloud-init ended with errors: cloud-init status --long',
+  unfinished: 'cloud-init was still at work at hand-over: cloud-init status --wait',
+  unseen: 'cloud-init may still be at work: cloud-init status --wait',
 };
 
 /** One key of a wrong type would cost all of them, silently: strings and whole numbers up to 65535. The range includes its end. */

@@ -1,5 +1,6 @@
 import type { RecipeOutcome, RootAccess } from '../guest/index.ts';
 import {
+  type CloudInitEnd,
   type ContractEvent,
   type ContractRecord,
   planOf,
@@ -21,13 +22,14 @@ export async function runRecipeStep(context: StepContext): Promise<ContractEvent
   const { record, target } = context;
   const plan = planOf(record, target.can);
   if (plan === undefined) return [{ type: 'done', step: 'recipe', note: 'nothing to run' }];
-  const ended = plan.by === 'ssh' ? await bySsh(context, plan) : await byBackend(context, plan);
-  if ('type' in ended) return [ended];
+  const run = plan.by === 'ssh' ? await bySsh(context, plan) : { ended: await byBackend(context, plan) };
+  if ('type' in run) return [run];
+  const { ended, cloudInit } = run;
   context.log.info(
     { ok: ended.ok, exit: ended.exit, seconds: ended.seconds, output: ended.output },
     'the recipe has ended',
   );
-  return [{ type: 'done', step: 'recipe', recipe: ended }];
+  return [{ type: 'done', step: 'recipe', recipe: ended, ...(cloudInit === undefined ? {} : { cloudInit }) }];
 }
 
 /** Takes our own key out of the machine; nothing is handed over before it was seen to be refused. */
@@ -44,6 +46,11 @@ export async function withdrawStep({ deps, record, signal }: StepContext): Promi
 }
 
 type Failed = Extract<ContractEvent, { type: 'failed' }>;
+
+interface Run {
+  readonly ended: RecipeEnd;
+  readonly cloudInit?: CloudInitEnd;
+}
 
 async function byBackend(context: StepContext, plan: RecipePlan): Promise<RecipeEnd> {
   const { deps, record, target } = context;
@@ -63,7 +70,7 @@ async function byBackend(context: StepContext, plan: RecipePlan): Promise<Recipe
   }
 }
 
-async function bySsh({ deps, record, signal }: StepContext, plan: RecipePlan): Promise<RecipeEnd | Failed> {
+async function bySsh({ deps, record, signal }: StepContext, plan: RecipePlan): Promise<Run | Failed> {
   const access = rootAccess(deps, record);
   if (access === undefined) return failed('recipe', 'permanent', NO_ADDRESS);
   const outcome = await deps.guest.runRecipe(
@@ -76,7 +83,10 @@ async function bySsh({ deps, record, signal }: StepContext, plan: RecipePlan): P
     },
     { clock: deps.clock, signal },
   );
-  return told(outcome, plan);
+  const ended = told(outcome, plan);
+  if ('type' in ended) return ended;
+  const cloudInit = outcome.state === 'finished' ? outcome.cloudInit : undefined;
+  return cloudInit === undefined ? { ended } : { ended, cloudInit };
 }
 
 function told(outcome: RecipeOutcome, plan: RecipePlan): RecipeEnd | Failed {

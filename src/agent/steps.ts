@@ -17,6 +17,7 @@ import { Secret } from '../ports/secret.ts';
 import type { Instance } from '../provisioner/contract.ts';
 import { isProvisionerError } from '../provisioner/errors.ts';
 import type { AccessRequest } from './access.ts';
+import { lookAtCloudInit } from './cloud-init-end.ts';
 import type { AgentDeps } from './deps.ts';
 import { details } from './details.ts';
 import { handOver, sealProbe } from './hand-over.ts';
@@ -86,7 +87,8 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
     ];
   },
 
-  async verify({ deps, target, record, signal }) {
+  async verify(context) {
+    const { deps, target, record, signal } = context;
     const ssh = sshEndpoint(record, deps);
     if (ssh === undefined) {
       return [
@@ -117,8 +119,11 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
           line,
         ),
     });
-    if (probe.state === 'ready')
-      return [{ type: 'done', step: 'verify', hostKey: probe.hostKey, hostKeyTrust: pin?.trust ?? 'first-use' }];
+    if (probe.state === 'ready') {
+      const { hostKey } = probe;
+      const seen = await lookAtCloudInit(context);
+      return [{ type: 'done', step: 'verify', hostKey, hostKeyTrust: pin?.trust ?? 'first-use', ...seen }];
+    }
     return [
       {
         type: 'failed',

@@ -7,7 +7,7 @@ import { type Withdrawal, type WithdrawOutcome, withdrawKey } from './withdraw.t
 
 export { CloudInitError, userData } from './cloud-init.ts';
 export { type SshKeyPair, sshKeyPair } from './key-pair.ts';
-export { type NetworkPart, networkConfig } from './network-config.ts';
+export { networkConfig } from './network-config.ts';
 export { probeSsh } from './readiness.ts';
 export { MAX_SCRIPT_BYTES, type Recipe, type RecipeOutcome } from './recipe.ts';
 export type { RootAccess } from './recipe-session.ts';

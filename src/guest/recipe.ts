@@ -40,6 +40,8 @@ export type RecipeOutcome =
       readonly seconds: number;
       /** The end of what it printed (of the first MiB). Foreign text that may hold secrets. */
       readonly output: string;
+      /** How cloud-init had ended before it began, where that was not well. */
+      readonly cloudInit?: 'failed' | 'unfinished';
     }
   /** It has begun, and its end will never be known: the machine was restarted, or somebody ended the supervisor. */
   | { readonly state: 'interrupted' }
@@ -97,18 +99,19 @@ async function visit(
   const session = await openSession(access, { clock, signal, timeoutMs: COMMAND_MS });
   try {
     const place = placeOf(recipe.operation);
-    let before = '';
+    let before: CloudInit | undefined;
     if ((await ask(session, BEGUN(place))) === 'absent\n') {
       const timeoutMs = CLOUD_INIT_SECONDS * 1000 + COMMAND_MS;
       const settled = await session.run(SETTLED, { maxBytes: 64 * 1024, timeoutMs });
-      before = concern(settled.output);
+      before = cloudInitOf(settled.output);
       await hand(session, place, 'script', withInterpreter(recipe.script));
       await hand(session, place, 'supervise', supervisor(recipe));
     }
     const leftMs = Math.max(deadline - clock.monotonic(), 1_000);
     const { output } = await session.run(AWAIT(place), { maxBytes: 2 * MAX_OUTPUT_BYTES, timeoutMs: leftMs });
     const end = outcome(output);
-    return end.state === 'finished' ? { ...end, output: `${before}${end.output}` } : end;
+    if (end.state !== 'finished' || before === undefined) return end;
+    return { ...end, cloudInit: before, output: `${CONCERN[before]}${end.output}` };
   } finally {
     session.close();
   }
@@ -152,9 +155,15 @@ function outcome(text: string): RecipeOutcome {
   };
 }
 
-/** What the operator should know of how cloud-init stands when the script begins. */
-function concern(settled: string): string {
-  if (settled.includes('unfinished'))
-    return `cloud-init had not ended after ${CLOUD_INIT_SECONDS} s, see cloud-init status --long\n`;
-  return settled.includes('error') ? 'cloud-init ended with an error, see cloud-init status --long\n' : '';
+type CloudInit = NonNullable<Extract<RecipeOutcome, { state: 'finished' }>['cloudInit']>;
+
+function cloudInitOf(settled: string): CloudInit | undefined {
+  if (settled.includes('unfinished')) return 'unfinished';
+  return settled.includes('error') ? 'failed' : undefined;
 }
+
+/** What the operator should know of how cloud-init stands when the script begins. */
+const CONCERN: Readonly<Record<CloudInit, string>> = {
+  unfinished: `cloud-init had not ended after ${CLOUD_INIT_SECONDS} s, see cloud-init status --long\n`,
+  failed: 'cloud-init ended with an error, see cloud-init status --long\n',
+};

@@ -190,6 +190,7 @@ function succeeded(
             verified: true,
             ...(event.hostKey === undefined ? {} : { hostKey: event.hostKey }),
             ...(event.hostKeyTrust === undefined ? {} : { hostKeyTrust: event.hostKeyTrust }),
+            ...(event.cloudInit === undefined ? {} : { cloudInit: event.cloudInit }),
           };
     case 'announce':
       return { ...base, announced: true };
@@ -197,7 +198,10 @@ function succeeded(
       return {
         // It may be another machine than the one that was looked at before.
         ...withInstance(
-          without(without(without(without(base, 'hostKey'), 'hostKeyTrust'), 'recipe'), 'withdrawn'),
+          without(
+            without(without(without(without(base, 'hostKey'), 'hostKeyTrust'), 'cloudInit'), 'recipe'),
+            'withdrawn',
+          ),
           event.instance,
         ),
         verified: false,
@@ -219,7 +223,12 @@ function succeeded(
       return without(base, 'dnsName');
     case 'recipe':
       // What it did may have shut the door, so a login is looked at once more.
-      return { ...base, verified: false, ...(event.recipe === undefined ? {} : { recipe: event.recipe }) };
+      return {
+        ...base,
+        verified: false,
+        ...(event.recipe === undefined ? {} : { recipe: event.recipe }),
+        ...(event.cloudInit === undefined ? {} : { cloudInit: event.cloudInit }),
+      };
     case 'withdraw':
       return { ...base, withdrawn: true };
     case 'credential':
@@ -322,7 +331,7 @@ function withInstance(record: ContractRecord, instance: InstanceData | undefined
 }
 
 type Optional =
-  | ('running' | 'closedAt' | 'hostKey' | 'hostKeyTrust' | 'recipe' | 'withdrawn')
+  | ('running' | 'closedAt' | 'hostKey' | 'hostKeyTrust' | 'cloudInit' | 'recipe' | 'withdrawn')
   | ('sealedPassword' | 'nextPassword' | 'nextSealFor' | 'credential' | 'instance')
   | ('route' | 'routeState' | 'dnsName');
 

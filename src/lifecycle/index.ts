@@ -6,6 +6,7 @@ export { type Decision, decide, mayGoOn, type World } from './decide.ts';
 export { defaultPolicy, type Policy } from './policy.ts';
 export { planOf } from './recipe.ts';
 export type {
+  CloudInitEnd,
   ContractEvent,
   ContractRecord,
   Credential,

@@ -79,6 +79,12 @@ export interface RecipeEnd {
  */
 export type HostKeyTrust = 'given' | 'told' | 'first-use';
 
+/**
+ * How cloud-init ended in the machine before it was handed over: well, with errors, not within the time given to it, or nobody looked,
+ * because only its tenant can.
+ */
+export type CloudInitEnd = 'done' | 'failed' | 'unfinished' | 'unseen';
+
 /** A password sealed to its tenant's key: whoever holds that key opens it, nobody else. */
 export interface Credential {
   /** JSON text, version 2 of the platform's envelope. */
@@ -172,6 +178,8 @@ export interface ContractRecord {
   /** `SHA256:…`: what the last login was seen at. */
   readonly hostKey?: string;
   readonly hostKeyTrust?: HostKeyTrust;
+  /** Absent where there is none, or nobody knows. */
+  readonly cloudInit?: CloudInitEnd;
   /** How the recipe ended in the present machine. */
   readonly recipe?: RecipeEnd;
   /** Our own key was proven to open the present machine no more. */
@@ -244,6 +252,7 @@ export type ContractEvent =
       readonly instance?: InstanceData;
       readonly hostKey?: string;
       readonly hostKeyTrust?: HostKeyTrust;
+      readonly cloudInit?: CloudInitEnd;
       readonly recipe?: RecipeEnd;
       readonly sealedPassword?: string;
       readonly credential?: Credential;

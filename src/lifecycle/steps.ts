@@ -7,7 +7,7 @@
  * | announce | reports `provisioning` | "already there" is an answer |
  * | create | makes the machine | one operation id, converging plugin |
  * | open-route | opens the machine's ports at this host's address, and proves that they lead to it | routes are a wanted state |
- * | verify | looks whether a login would be accepted, on the tenant's own way | changes nothing |
+ * | verify | looks whether a login would be accepted, on the tenant's own way, and, where the backend can look inside, how cloud-init ended | changes nothing |
  * | recipe | runs the offering's script in the machine, or waits for its cloud-init | a mark in the machine decides: it runs once |
  * | withdraw | takes the agent's own key out of the machine, and sees it refused | a key that is gone stays gone |
  * | deliver | reports `provisioned` with the details | "already there" is an answer |

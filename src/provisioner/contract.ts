@@ -64,6 +64,11 @@ export interface Provisioner {
    * was cut off and cannot be known to have ended. Absent = the agent runs scripts by SSH, where `agentKey` let it in.
    */
   runScript?(ref: OwnedRef, script: GuestScript, op: Operation): Promise<ScriptEnd>;
+  /**
+   * How cloud-init stands in the machine, by the backend's own hand: one look, in as few calls as it takes, which changes nothing. Asked
+   * once a login was seen to be possible, and again until it has ended. Absent = only who logs in can tell.
+   */
+  cloudInit?(ref: OwnedRef, ctx: CallContext): Promise<CloudInitState>;
   /** Machines that another program made for contracts of this provider and that can be taken over; changes nothing. */
   adoptable?(ctx: CallContext): Promise<readonly Adoptable[]>;
   /** Writes our stamp into one of those, verified just before, and changes nothing else. Repeatable with the same stamp. */
@@ -217,6 +222,17 @@ export interface ScriptEnd {
   /** The last of what it printed, stdout and stderr, at most 16 KiB. Not for the tenant. Empty when only the mark was found. */
   readonly output: string;
 }
+
+/** How cloud-init stands in a machine, in the machine's own words. */
+export type CloudInitState =
+  /** There is none, or it is switched off. */
+  | { readonly state: 'none' }
+  | { readonly state: 'running' }
+  | { readonly state: 'done' }
+  /** It ended, and something of it did not work. `why` is foreign text, for the operator. */
+  | { readonly state: 'failed'; readonly why: string }
+  /** Nobody tells: no guest agent, no right to look, nonsense. */
+  | { readonly state: 'unknown' };
 
 export type PowerState = 'running' | 'stopped' | 'transition' | 'unknown';
 

@@ -8,10 +8,12 @@ export { silentLog } from '../ports/log.ts';
 export type { Random } from '../ports/random.ts';
 export { backoff, jitter, systemRandom } from '../ports/random.ts';
 export { Secret } from '../ports/secret.ts';
+export { CLOUD_INIT_STATUS, cloudInitState } from './cloud-init.ts';
 export type {
   Adoptable,
   CallContext,
   Capabilities,
+  CloudInitState,
   Finding,
   GuestScript,
   HostKey,

@@ -129,6 +129,9 @@ describe.skipIf(available !== true)(`machines of a hypervisor with a real system
     expect((await session.run('sudo cat /root/count')).stdout).toBe('\n');
     expect((await session.run('sudo ls -ld /var/lib/dc-agent/script-*')).stdout).toMatch(/^drwx------ /);
     session.end();
+    const ctx = { signal: op.signal, log: op.log };
+    const look = () => stage.provisioner.cloudInit(ref, ctx);
+    await pulse.until('the end of cloud-init', async () => (await look()).state === 'done' || undefined);
     await stage.provisioner.destroy(ref, op);
     await stage.provisioner.close();
   });

@@ -14,6 +14,7 @@ import { admission, NOW, ORDER, toldAt } from '../../src/lifecycle/fixtures.ts';
 import { systemClock } from '../../src/ports/clock.ts';
 import { silentLog } from '../../src/ports/log.ts';
 import { systemRandom } from '../../src/ports/random.ts';
+import { CLOUD_INIT_STATUS, cloudInitState } from '../../src/provisioner/cloud-init.ts';
 import { freshOperation } from '../../src/provisioner/conformance/operations.ts';
 import { operation } from '../../src/provisioner/conformance.ts';
 import type { Provisioner } from '../../src/provisioner/contract.ts';
@@ -99,6 +100,7 @@ describe.skipIf(available !== true)(`a machine with a fixed network and a real c
       'cloud-init status --wait; ip -4 -o address show eth0; ip route show default; cat /sys/class/net/eth0/address',
     );
     expect(told).toMatch(/status: done/);
+    expect(cloudInitState(await inside(`cat ${CLOUD_INIT_STATUS}`))).toEqual({ state: 'done' });
     expect(told).toContain('inet 198.51.100.17/24');
     expect(told).toContain('default via 198.51.100.1 dev eth0');
     expect(told).toContain(order.network?.mac);

@@ -21,6 +21,8 @@ export interface SeenMachine {
   /** What was run in it, oldest first. */
   readonly scripts?: readonly ScriptRun[];
   readonly forged?: true;
+  /** How its cloud-init stands, where it has one. */
+  readonly cloudInit?: 'running' | 'done' | 'failed';
 }
 
 /** What answers at a door. */
@@ -69,6 +71,7 @@ export interface Backend {
   readonly guest?: {
     script(host: string, port: number, order: ScriptOrder): ScriptState | undefined;
     dropKey(host: string, port: number, key: string): void;
+    cloudInit(host: string, port: number): SeenMachine['cloudInit'];
   };
   /** From now on another one answers in a machine's place. */
   forge?(id: string): void;

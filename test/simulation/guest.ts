@@ -7,6 +7,8 @@ import type { Answering, Backend, Gate } from './backend.ts';
 const POLL_MS = 250;
 /** Beside the script's own time. */
 const PATIENCE_MS = 60_000;
+/** For cloud-init, before a script is begun. */
+const CLOUD_INIT_MS = 300_000;
 
 /**
  * The guest port against simulated machines: what the real one does by SSH, with the same outcomes. It keeps the real one's order: who
@@ -26,15 +28,30 @@ export function simulatedGuest(backend: Backend, clock: Clock, gate: Gate): Pick
   const dropKey = gate(async (access: RootAccess, key: string) =>
     backend.guest?.dropKey(access.host, access.port, key),
   );
+  const bootState = gate(async ({ host, port }: RootAccess) => backend.guest?.cloudInit(host, port));
+
+  /** What the script's output begins with in a real machine. */
+  async function settled(access: RootAccess, signal: AbortSignal): Promise<{ cloudInit?: 'failed' | 'unfinished' }> {
+    const deadline = clock.monotonic() + CLOUD_INIT_MS;
+    for (;;) {
+      const state = await bootState(access);
+      if (state === 'failed') return { cloudInit: 'failed' };
+      if (state !== 'running') return {};
+      if (clock.monotonic() > deadline) return { cloudInit: 'unfinished' };
+      await sleep(clock, POLL_MS, signal);
+    }
+  }
+
   return {
     async runRecipe(access, { operation, script: content, limitSeconds }, { signal }) {
+      const before = await settled(access, signal);
       const deadline = clock.monotonic() + limitSeconds * 1000 + PATIENCE_MS;
       for (;;) {
         const door = await knock(access);
         if (door.state === 'wrong-host-key' || door.state === 'key-refused') return door;
         const state = door.state === 'in' ? await script(access, { id: operation, content, limitSeconds }) : undefined;
         const end = state === undefined ? undefined : outcome(state);
-        if (end !== undefined) return end;
+        if (end !== undefined) return end.state === 'finished' ? { ...end, ...before } : end;
         if (clock.monotonic() > deadline) return { state: 'unreachable', why: 'nobody answers' };
         await sleep(clock, POLL_MS, signal);
       }

@@ -42,3 +42,27 @@ export function recipeFor(seed: number, contract: number, always: boolean): Stor
   const random = new SeededRandom(seed * 31 + contract + 0x7ec1);
   return random.chance(0.6) ? random.pick(RECIPES) : undefined;
 }
+
+/** What cloud-init does in a machine, from its first login on. */
+export interface FirstBoot {
+  readonly ms: number;
+  readonly ends: 'done' | 'failed';
+}
+
+const FIRST_BOOTS: readonly (FirstBoot | undefined)[] = [
+  ...Array.from({ length: 9 }, () => undefined),
+  { ms: 0, ends: 'done' },
+  { ms: 3_000, ends: 'done' },
+  { ms: 45_000, ends: 'done' },
+  { ms: 0, ends: 'failed' },
+  { ms: 8_000, ends: 'failed' },
+  // Longer than anybody waits.
+  { ms: 3_600_000, ends: 'done' },
+];
+
+/** Follows from the machine's name alone, so that the rest of a story is what it was without. */
+export function firstBootOf(name: string): FirstBoot | undefined {
+  let hash = 0x811c9dc5;
+  for (const letter of name) hash = Math.imul(hash ^ letter.charCodeAt(0), 0x01000193) >>> 0;
+  return FIRST_BOOTS[hash % FIRST_BOOTS.length];
+}

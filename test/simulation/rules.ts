@@ -288,6 +288,12 @@ export class Rules {
     if (!right && !excused)
       this.blame('what is handed over exists', `${short(contract)} was reported without its machine`);
     if (right) this.#onHandOver(contract, machine);
+    const boot = machine?.cloudInit ?? 'done';
+    if (right && boot !== 'done' && !excused && !`${report.instanceDetails}`.includes('cloud-init '))
+      this.blame(
+        'a first boot that is not well is told',
+        `${short(contract)} was reported, and its cloud-init: ${boot}`,
+      );
     const answers = this.#world.isAnswering(machine) && machine?.keys.includes(keyOf(row)) === true;
     if (right && !answers && !excused && !this.excuses.poweredOff.has(contract))
       this.blame('what is handed over works', `${short(contract)} was reported before a login works`);

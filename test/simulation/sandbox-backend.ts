@@ -6,6 +6,7 @@ import type { SandboxMachine } from '../../simulators/sandbox/machine.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { AgentId } from '../../src/ports/ids.ts';
 import type { Backend, BackendOptions, Client, SeenMachine } from './backend.ts';
+import { type FirstBoot, firstBootOf } from './recipes.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { backendTrouble } from './story.ts';
 
@@ -15,18 +16,31 @@ export const sandboxBackend = sandbox('backend');
 /** The same where scripts get into machines by SSH only, with a key of the agent's that has to go again. */
 export const sandboxBySsh = sandbox('ssh');
 
-type Make = (clock: Clock, random: SeededRandom, options: BackendOptions) => Backend;
-
-function sandbox(scripts: 'backend' | 'ssh'): Make {
-  return (clock, random, options) => makeSandbox(clock, random, options, scripts);
+/** One whose machines all have this cloud-init. */
+export function sandboxWithCloudInit(scripts: Scripts, cloudInit: FirstBoot): Make {
+  return sandbox(scripts, () => cloudInit);
 }
 
-function makeSandbox(clock: Clock, random: SeededRandom, options: BackendOptions, scripts: 'backend' | 'ssh'): Backend {
+type Make = (clock: Clock, random: SeededRandom, options: BackendOptions) => Backend;
+type Scripts = 'backend' | 'ssh';
+type FirstBoots = typeof firstBootOf;
+
+function sandbox(scripts: Scripts, cloudInit: FirstBoots = firstBootOf): Make {
+  return (clock, random, options) => makeSandbox(clock, random, options, scripts, cloudInit);
+}
+
+function makeSandbox(
+  clock: Clock,
+  random: SeededRandom,
+  options: BackendOptions,
+  scripts: Scripts,
+  cloudInit: FirstBoots,
+): Backend {
   const { createMs, bootMs, maxMachines, reuseIds, storm } = options;
   const core = createSandboxCore({
     clock,
     random,
-    options: { createMs, bootMs, maxMachines, reuseIds },
+    options: { createMs, bootMs, maxMachines, reuseIds, cloudInit },
     chaos: (call) => storm((chance) => backendTrouble(chance, call)),
   });
   return {
@@ -37,13 +51,13 @@ function makeSandbox(clock: Clock, random: SeededRandom, options: BackendOptions
         deps: client.deps,
         settings: sandboxSettings.parse({ socket_path: '/simulated', scripts }),
       }),
-    machines: () => [...core.machines.values()].map(seen),
+    machines: () => [...core.machines.values()].map((machine) => seen(machine, core)),
     answersAt(_host, port) {
       const answer = core.sshAt(port);
       if (answer === undefined) return undefined;
       return { ready: answer.ready, hostKey: answer.hostKeyFingerprint, keys: answer.machine.authorizedKeys };
     },
-    onChange: (listener) => void core.onChange((machine) => listener(seen(machine))),
+    onChange: (listener) => void core.onChange((machine) => listener(seen(machine, core))),
     addTrouble: (call, fault, skip, times) => void core.faults.add({ call, fault, skip, times }),
     clearTroubles: () => core.faults.clear(),
     guest: {
@@ -54,6 +68,10 @@ function makeSandbox(clock: Clock, random: SeededRandom, options: BackendOptions
       dropKey(_host, port, key) {
         const at = core.sshAt(port);
         if (at !== undefined) core.inside.dropKey(at.machine.id, key);
+      },
+      cloudInit(_host, port) {
+        const at = core.sshAt(port);
+        return at === undefined ? undefined : (core.inside.cloudInit(at.machine) ?? undefined);
       },
     },
     forge: (id) => core.admin.forge(id),
@@ -71,8 +89,10 @@ function makeSandbox(clock: Clock, random: SeededRandom, options: BackendOptions
   };
 }
 
-function seen(machine: Readonly<SandboxMachine>): SeenMachine {
+function seen(machine: Readonly<SandboxMachine>, core: SandboxCore): SeenMachine {
+  const cloudInit = core.inside.cloudInit(machine);
   return {
+    ...(cloudInit === null ? {} : { cloudInit }),
     id: machine.id,
     contract: machine.labels['dc-contract-id'],
     agent: machine.labels['dc-agent-id'] as AgentId | undefined,

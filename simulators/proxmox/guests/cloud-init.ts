@@ -6,7 +6,8 @@ const DEFAULT_USER = 'debian';
 export const HOST_KEY = '/etc/ssh/ssh_host_ed25519_key';
 
 const STATUS = '/run/cloud-init/status.json';
-const DONE = JSON.stringify({ v1: { init: { errors: [], finished: 12.5, start: 11.9 }, stage: null } });
+const ENDED = { errors: [], finished: 12.5, start: 11.9 };
+const DONE = JSON.stringify({ v1: { init: ENDED, 'modules-final': ENDED, stage: null } });
 
 /**
  * Does what cloud-init does at boot with the documents on its drive: nothing, unless they name another instance than the disk

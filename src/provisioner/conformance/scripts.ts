@@ -2,9 +2,26 @@ import assert from 'node:assert/strict';
 import type { GuestScript, OwnedRef } from '../contract.ts';
 import { method, type Rule } from './bench.ts';
 import { holds, made, powerOf, refused } from './judge.ts';
-import { again, freshOperation, operation, refOf } from './operations.ts';
+import { again, context, freshOperation, operation, refOf } from './operations.ts';
+
+const STATES = ['none', 'running', 'done', 'failed', 'unknown'];
 
 export const scriptRules: readonly Rule[] = [
+  {
+    says: 'cloud-init is looked at, and nothing is changed by it; not in a machine that is gone or another contract’s',
+    async check(bench) {
+      const cloudInit = method(bench.provisioner, 'cloudInit');
+      const { order, instance } = await made(bench);
+      const other = bench.order();
+      const { state } = await cloudInit(refOf(instance), context());
+      assert.ok(STATES.includes(state), `${state} is no state of it`);
+      await refused(cloudInit({ ...refOf(instance), stamp: other.stamp }, context()));
+      assert.equal(await powerOf(bench, instance), 'running');
+      await bench.provisioner.destroy(refOf(instance), operation(order.stamp));
+      await refused(cloudInit(refOf(instance), context()));
+      await holds(bench, order, 0);
+    },
+  },
   {
     says: 'are run at most once for each operation, and their end is found again',
     async check(bench) {
