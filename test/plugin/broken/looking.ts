@@ -101,6 +101,19 @@ export const brokenLooking: readonly BrokenPlugin[] = [
     alter: (good, core) => ({ ...good, traffic: async () => everybodysTraffic(core) }),
     caughtBy: ['facts: traffic counts our contracts only, in whole bytes'],
   },
+  {
+    flaw: 'takes a machine that it does not find for one without cloud-init',
+    alter: (good) => ({
+      ...good,
+      async cloudInit(ref, ctx) {
+        const seen = await good.cloudInit?.(ref, ctx).catch(() => undefined);
+        return seen ?? { state: 'none' };
+      },
+    }),
+    caughtBy: [
+      'scripts inside a machine: cloud-init is looked at, and nothing is changed by it; not in a machine that is gone or another contract’s',
+    ],
+  },
 ];
 function plain(error: unknown): never {
   throw new Error(`it did not work: ${String(error)}`);
