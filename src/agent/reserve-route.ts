@@ -1,5 +1,5 @@
 import { freeAddress, type TakenAddress } from '../gateway/ipam.ts';
-import { allocateRoute, type ContractRecord, type RouteData } from '../lifecycle/index.ts';
+import { allocateRoute, type ContractRecord, type RouteData, routesOf } from '../lifecycle/index.ts';
 import type { ContractId } from '../ports/ids.ts';
 import type { AgentDeps } from './deps.ts';
 import type { RouteLane } from './route-lane.ts';
@@ -32,10 +32,12 @@ export function reserveRoute(
 
 /** Every address that a contract has or had. */
 export function* takenAddresses(records: Iterable<ContractRecord>): Iterable<TakenAddress> {
-  for (const { route, instance, closedAt } of records) {
-    for (const ipv4 of new Set([route?.ipv4, instance?.ipv4])) {
-      if (ipv4 !== undefined && IPV4.test(ipv4))
-        yield { ipv4, ...(closedAt === undefined ? {} : { freedAt: closedAt }) };
+  for (const record of records) {
+    for (const { route, ipv4: told, closedAt } of routesOf(record)) {
+      for (const ipv4 of new Set([route?.ipv4, told])) {
+        if (ipv4 !== undefined && IPV4.test(ipv4))
+          yield { ipv4, ...(closedAt === undefined ? {} : { freedAt: closedAt }) };
+      }
     }
   }
 }

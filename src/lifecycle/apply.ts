@@ -22,7 +22,7 @@ export function apply(
     const earlier = record?.history ?? [];
     const next =
       event.type === 'admitted' ? admitted(contract, event, at, earlier) : adopted(contract, event, at, earlier);
-    return record === undefined ? next : { ...next, earlierOperations: withEarlier(record) };
+    return record === undefined ? next : { ...next, earlierOperations: withEarlier(record), ...withFormer(record, at) };
   }
   if (record === undefined) return undefined;
   const next = change(record, event, at);
@@ -154,6 +154,25 @@ const MOST_EARLIER = 16;
 
 function withEarlier({ earlierOperations = [], operation }: ContractRecord): readonly OperationId[] {
   return [...earlierOperations.filter((one) => one !== operation), operation].slice(-MOST_EARLIER);
+}
+
+/** Its new ports and its new address may be others: those that it had go on resting. */
+function withFormer(record: ContractRecord, at: number): Pick<ContractRecord, 'formerRoutes'> {
+  const { closedAt, formerRoutes = [], instance, route } = record;
+  const latest =
+    closedAt === undefined
+      ? []
+      : [
+          {
+            ...(route === undefined ? {} : { route }),
+            ...(instance?.ipv4 === undefined ? {} : { ipv4: instance.ipv4 }),
+            closedAt,
+          },
+        ];
+  const resting = [...formerRoutes, ...latest].filter(
+    (one) => isReserved(one, at) && (one.route !== undefined || one.ipv4 !== undefined),
+  );
+  return resting.length === 0 ? {} : { formerRoutes: resting };
 }
 
 /** Ports that have rested may be somebody else's by now; those that still rest go on doing so. */

@@ -18,6 +18,6 @@ export type {
   RemoveReason,
   RouteData,
 } from './record.ts';
-export { addressOf, allocateRoute, isBehindHost, openRoutes, type PortRange, routeOf } from './route.ts';
+export { addressOf, allocateRoute, isBehindHost, openRoutes, type PortRange, routeOf, routesOf } from './route.ts';
 export type { Step } from './steps.ts';
 export { owedReports, phaseOf } from './view.ts';

@@ -116,6 +116,14 @@ export interface RouteData {
   readonly ipv4?: string;
 }
 
+/** What a contract had the time before, when it was ours already and was closed: it rests for its hour like everybody's. */
+export interface FormerRoute {
+  readonly route?: RouteData;
+  /** The machine's address, as the backend told it. */
+  readonly ipv4?: string;
+  readonly closedAt: number;
+}
+
 export type FailureKind =
   | 'retry'
   | 'throttled'
@@ -147,6 +155,8 @@ export interface ContractRecord {
   readonly operation: OperationId;
   /** Of times when this contract was ours before: a request of theirs that was processed very late is still ours to remove. */
   readonly earlierOperations?: readonly OperationId[];
+  /** Of the same times: what others may not have yet. */
+  readonly formerRoutes?: readonly FormerRoute[];
   readonly order: OrderData;
   readonly admittedAt: number;
   /** After this the platform is told that it failed. */

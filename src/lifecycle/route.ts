@@ -33,14 +33,13 @@ export function allocateRoute(
   const taken = new Set<number>();
   let own: RouteData | undefined;
   for (const record of records) {
-    if (record.route === undefined) continue;
-    if (record.contract === contract) {
-      own = record.route;
-      continue;
+    for (const had of routesOf(record)) {
+      if (had.route === undefined) continue;
+      // The platform wants slugs unique over all contracts that it ever had.
+      slugs.add(had.route.slug);
+      if (record.contract !== contract && isReserved(had, now)) for (const port of portsOf(had.route)) taken.add(port);
     }
-    // The platform wants slugs unique over all contracts that it ever had.
-    slugs.add(record.route.slug);
-    if (isReserved(record, now)) for (const port of portsOf(record.route)) taken.add(port);
+    if (record.contract === contract) own = record.route;
   }
   if (own?.portCount === range.perMachine && isFree(own.firstPort, range, taken)) return own;
   for (let first = range.first; first <= range.last; first += range.perMachine) {
@@ -51,8 +50,20 @@ export function allocateRoute(
 }
 
 /** Whether nobody else may have the record's ports. With a clock that went back, the quarantine lasts longer. */
-export function isReserved({ closedAt }: ContractRecord, now: number): boolean {
+export function isReserved({ closedAt }: Pick<Had, 'closedAt'>, now: number): boolean {
   return closedAt === undefined || now - closedAt < QUARANTINE_MS;
+}
+
+/** What a contract has, and what it had the times before and nobody else may have yet. */
+export function routesOf({ closedAt, formerRoutes = [], instance, route }: ContractRecord): readonly Had[] {
+  const { ipv4 } = instance ?? {};
+  return [{ route, ipv4, closedAt }, ...formerRoutes];
+}
+
+interface Had {
+  readonly route?: RouteData | undefined;
+  readonly ipv4?: string | undefined;
+  readonly closedAt?: number | undefined;
 }
 
 /** Every port of a block: after a change of `ports_per_vm` blocks are of several sizes, and need not begin where others do. */
