@@ -1,11 +1,10 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { machineName } from '../../src/ports/ids.ts';
 import { login, loginWithPassword, makeKey } from './ground/login.ts';
 import type { Stall } from './ground/market.ts';
 import { expectOrder } from './ground/order.ts';
 import { type SandboxBackend, sandboxBackend } from './ground/sandbox.ts';
+import { filesBelow } from './ground/traces.ts';
 import { openWorld, type World } from './ground/world.ts';
 
 describe('a tenant asks for new access', () => {
@@ -62,10 +61,3 @@ describe('a tenant asks for new access', () => {
     expect(await host.stop()).toEqual({ code: 0, signal: null });
   });
 });
-
-/** The text of every file below a directory. */
-async function filesBelow(directory: string): Promise<string> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return (await Promise.all(files.map((file) => readFile(file, 'latin1')))).join('\n');
-}

@@ -1,4 +1,5 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { generateKeyPairSync } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildImage, lookUp, noEngine, whySkipped } from '../../provisioners/docker/test-engine.ts';
@@ -7,6 +8,7 @@ import { type DockerBackend, dockerBackend } from './ground/docker.ts';
 import { login, loginWithPassword, makeKey } from './ground/login.ts';
 import type { Stall } from './ground/market.ts';
 import { expectOrder } from './ground/order.ts';
+import { filesBelow, processes, spellings } from './ground/traces.ts';
 import { openWorld, type World } from './ground/world.ts';
 
 /** What a tenant does who wants to log in by password: the image takes keys only. */
@@ -14,6 +16,13 @@ const LET_PASSWORDS_IN = `
   printf 'PermitRootLogin yes\\nPasswordAuthentication yes\\n' | cat - /etc/ssh/sshd_config >/etc/ssh/new
   mv /etc/ssh/new /etc/ssh/sshd_config
   kill -HUP "$(ps -o pid,args | awk '/[l]istener/ { print $1; exit }')"`;
+
+/** From now on a password that is being set waits in the machine's own chpasswd until somebody has looked around. */
+const HOLD_PASSWORDS_UP = `
+  mkfifo /root/asked /root/go
+  printf '#!/bin/sh\nset -e\necho now >/root/asked\nread -r go </root/go\n' >/usr/bin/chpasswd
+  printf 'IFS=: read -r user word\nprintf "%%s\\\\n" "$word" "$word" | busybox passwd -a sha512 "$user"\n' >>/usr/bin/chpasswd
+  chmod 755 /usr/bin/chpasswd`;
 
 describe.skipIf(noEngine)(`a tenant of a container asks for new access${whySkipped}`, () => {
   let world: World<DockerBackend>;
@@ -64,6 +73,79 @@ describe.skipIf(noEngine)(`a tenant of a container asks for new access${whySkipp
     // The machine is the one that was handed over: nothing was made anew for it.
     expect((await world.backend.machines()).map(({ id }) => id)).toEqual([door.externalId]);
     market.core.admin.cancel(lease.contract);
+    await expectOrder(world, [lease]);
+    expect(await host.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  test('a tenant whose key is known gets a sealed password: its clear text is in the machine and nowhere else', async () => {
+    const { market, pulse, backend } = world;
+    market.core.quirks.passwordResetListFails = false;
+    const exchanged: string[] = [];
+    const sent: string[] = [];
+    const stopListening = market.core.onExchange((exchange) => {
+      const { request } = exchange;
+      exchanged.push(JSON.stringify(exchange));
+      if (request.path.endsWith('/password')) sent.push(JSON.parse(request.body).newPassword);
+    });
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const tenantKey = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32).toString('hex');
+    const host = await world.host(stall);
+    const keyFile = join(host.stateDir, '..', 'tenant.pem');
+    await writeFile(keyFile, privateKey.export({ format: 'pem', type: 'pkcs8' }));
+    const lease = market.rent(stall.offering, { settings: { tenant_pubkey: tenantKey } });
+    const { contract } = lease;
+    host.run();
+    await expectOrder(world, [lease]);
+    const door = market.details(contract);
+    if (door === undefined) throw new Error('handed over without details');
+    await login(door, lease.privateKey, HOLD_PASSWORDS_UP);
+
+    // In one session, because a server that reads its settings anew may turn the next caller away.
+    const look = 'cat /root/asked; cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ';
+    const held = login(door, lease.privateKey, `${LET_PASSWORDS_IN}\n${look}`);
+    market.core.admin.resetPassword(contract);
+    const inside = await held;
+    const meanwhile = await processes();
+    await login(door, lease.privateKey, 'echo go >/root/go');
+    const row = market.row(contract);
+    await pulse.until(
+      'the reset to be served',
+      () => row.resetRequestedAt === undefined,
+      () => host.lately,
+    );
+
+    const envelope = (await host.dc('credential', contract)).out.trim();
+    expect(sent).toEqual([envelope]);
+    expect(JSON.parse(envelope)).toMatchObject({ version: 2, aad: Buffer.from(contract, 'hex').toString('base64') });
+    const file = join(host.stateDir, '..', 'envelope.json');
+    await writeFile(file, envelope);
+    const opened = await host.dc('dev', 'open-credential', file, '--key', keyFile, '--contract', contract);
+    expect(opened.code).toBe(0);
+    const password = opened.out;
+    expect(await loginWithPassword(door, password, 'hostname')).toBe(`${machineName(contract)}\n`);
+    await expect(loginWithPassword(door, envelope, 'hostname')).rejects.toThrow(/authentication/i);
+
+    // Each place would have shown it: what was certainly there was seen.
+    const places: Readonly<Record<string, readonly [text: string, certainly: string]>> = {
+      'the processes of the machine': [inside, 'chpasswd'],
+      'the processes of the host': [meanwhile, host.config],
+      'the state directory': [await filesBelow(host.stateDir), tenantKey],
+      'the log': [host.said, 'step done'],
+      'what the platform was told': [exchanged.join('\n'), 'newPassword'],
+      'what the engine shows': [JSON.stringify(await lookUp(door.externalId)), door.externalId],
+      status: [(await host.dc('status')).out, contract.slice(0, 8)],
+      'status --json': [(await host.dc('status', '--json')).out, contract],
+      explain: [(await host.dc('explain', contract)).out, 'reset'],
+      'explain --json': [(await host.dc('explain', contract, '--json')).out, 'reset'],
+    };
+    for (const [place, [text, certainly]] of Object.entries(places)) {
+      expect({ place, seen: text.includes(certainly) }).toEqual({ place, seen: true });
+      const found = spellings(password).filter((spelling) => text.includes(spelling));
+      expect({ place, found }).toEqual({ place, found: [] });
+    }
+    stopListening();
+    expect((await backend.machines()).filter((one) => one.contract === contract)).toHaveLength(1);
+    market.core.admin.cancel(contract);
     await expectOrder(world, [lease]);
     expect(await host.stop()).toEqual({ code: 0, signal: null });
   });
@@ -136,10 +218,3 @@ describe.skipIf(noEngine)(`a tenant of a container asks for new access${whySkipp
     expect(await host.stop()).toEqual({ code: 0, signal: null });
   });
 });
-
-/** The text of every file below a directory. */
-async function filesBelow(directory: string): Promise<string> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return (await Promise.all(files.map((file) => readFile(file, 'latin1')))).join('\n');
-}
