@@ -4,11 +4,13 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VirtualTime } from '../../test/simulation/virtual-time.ts';
+import { openCredentials } from '../identity/credentials.ts';
 import { apply } from '../lifecycle/apply.ts';
 import { decide } from '../lifecycle/decide.ts';
 import { CALM } from '../lifecycle/fixtures.ts';
 import { defaultPolicy } from '../lifecycle/policy.ts';
 import type { ContractEvent, ContractRecord } from '../lifecycle/record.ts';
+import { Secret } from '../ports/secret.ts';
 import { systemDisk } from '../ports/system-disk.ts';
 import { openOn } from './fixtures.ts';
 import { LEDGER_VERSION, LedgerVersionError } from './format.ts';
@@ -18,6 +20,9 @@ import { replay } from './replay.ts';
 const FIXTURES = fileURLToPath(new URL('../../test/ledger-fixtures/', import.meta.url));
 /** When the last of them was written. */
 const THEN = 1_790_000_200_000;
+
+/** Whom the passwords of the fixtures were sealed to. */
+const TENANT = new Secret('7e'.repeat(32));
 
 interface Expected {
   readonly records: readonly ContractRecord[];
@@ -76,6 +81,33 @@ describe('the fixtures', () => {
     for (const step of ['recipe', 'withdraw']) expect(text).toContain(`"type":"intent","step":"${step}"`);
     for (const kind of ['"hostKeyTrust":"given"', '"hostKeyTrust":"told"', '"recipe":{"by":"ssh"', '"cloudInit":'])
       expect(text).toContain(kind);
+  });
+
+  it('hold passwords that were sealed in format 2, which their tenants still open', async () => {
+    const text = await readFile(join(FIXTURES, 'v2/sealed/journal-000000000000.jsonl'), 'utf8');
+    for (const kind of [
+      '"tenantKey":"',
+      '"sealFor":"',
+      '"step":"reset","sealedPassword":"',
+      '"credential":{"envelope":"',
+    ])
+      expect(text).toContain(kind);
+    const { records } = await expectation(join(FIXTURES, 'v2/sealed'));
+    const opened = records.map(({ contract, credential }) =>
+      credential === undefined ? undefined : openCredentials(credential.envelope, TENANT, contract).reveal(),
+    );
+    expect(opened).toEqual(['first-word-of-a', 'first-word-of-b', undefined, undefined]);
+    // A reset under way goes on for whom it was begun, whatever is asked for by then.
+    expect(
+      records.map(({ nextPassword, nextSealFor }) => [nextPassword !== undefined, nextSealFor !== undefined]),
+    ).toEqual([
+      [true, true],
+      [false, false],
+      [false, false],
+      [true, false],
+    ]);
+    for (const word of ['first-word-of', Buffer.from('first-word-of').toString('base64').slice(0, -2)])
+      expect(text).not.toContain(word);
   });
 
   it('exist for every format that was ever released', () => {

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type DevPlatform, startDevPlatform } from '../../simulators/platform/cli.ts';
+import { createSigner } from '../../src/identity/sign.ts';
+import { Secret } from '../../src/ports/secret.ts';
 import { type Built, buildProgram, type Process, start } from './built.ts';
 
 /**
@@ -12,6 +14,9 @@ import { type Built, buildProgram, type Process, start } from './built.ts';
  */
 describe('no secret leaves by any door', () => {
   const PASSWORDS = { answer: 'Tr0ub4dor-machine', error: 'c0rrect-horse-error', noise: 'battery-stapl3-noise' };
+  /** Of the tenant whose key is known. */
+  const SEALED = 'Zweih4nder-sealed-up';
+  const TENANT = createSigner(new Secret('6b'.repeat(32))).publicKey;
   const BEARER = 'bearer-Zm9vYmFyYmF6cXV4';
   const PEM = 'MC4CAQAwBQYDK2VwBCIEIPlantedPrivateKeyMaterial';
   let home: string;
@@ -19,6 +24,7 @@ describe('no secret leaves by any door', () => {
   let platform: DevPlatform;
   let agent: Process | undefined;
   const said: { door: string; text: string }[] = [];
+  const told: string[] = [];
 
   const program = async (door: string, ...argv: string[]): Promise<string> => {
     const run = start(built.file, ['--config', join(home, 'a.toml'), ...argv], { HOME: home });
@@ -31,6 +37,7 @@ describe('no secret leaves by any door', () => {
     home = await mkdtemp(join(tmpdir(), 'dc-secrets-'));
     built = await buildProgram();
     platform = await startDevPlatform({ keyDirectory: join(home), seedOffering: 'script' });
+    platform.core.onExchange((exchange) => void told.push(JSON.stringify(exchange)));
     await mkdir(join(home, 'scripts'));
     for (const [name, text] of Object.entries(scripts())) {
       await writeFile(join(home, 'scripts', name), text);
@@ -78,8 +85,19 @@ describe('no secret leaves by any door', () => {
       sshKey: SSH_KEY,
       instanceConfig: '{"fail":true}',
     }).id;
+    const sealed = platform.core.admin.rent({
+      offering: platform.offering,
+      sshKey: SSH_KEY,
+      instanceConfig: JSON.stringify({ sealed: true, tenant_pubkey: TENANT }),
+    }).id;
+    const handedOver = new Promise<void>((resolve) => {
+      platform.core.onExchange(({ request }) => {
+        if (request.path.endsWith(`${sealed}/password`)) resolve();
+      });
+    });
     await agent.says(/step done.*"?deliver|deliver[^\n]*step done/);
     await agent.says(/step failed/);
+    await handedOver;
     platform.core.admin.cancel(good);
     await agent.says(/"step":"destroy"[^\n]*step failed|step failed[^\n]*"step":"destroy"/);
     const events = await eventsOf(join(home, 'state', 'agent.sock'));
@@ -93,6 +111,8 @@ describe('no secret leaves by any door', () => {
         ['explain', id],
         ['explain', id, '--json'],
       ]),
+      ['credential', sealed],
+      ...(format === 'json' ? [['explain', sealed, '--json']] : [['reset-password', sealed, '--seal-for', TENANT]]),
     ]) {
       await program(`${words.join(' ')} (${format})`, ...words);
     }
@@ -120,13 +140,33 @@ describe('no secret leaves by any door', () => {
   test('and no secret went through any of them', async () => {
     const key = (await readFile(join(home, '.dc-agent', 'agent.key'), 'utf8')).trim();
     const providerSeed = (await readFile(platform.providerKeyFile, 'utf8')).trim();
-    const planted = { ...PASSWORDS, bearer: BEARER, pem: PEM, key, providerSeed, token: platform.setupToken };
+    const planted = {
+      ...PASSWORDS,
+      sealed: SEALED,
+      bearer: BEARER,
+      pem: PEM,
+      key,
+      providerSeed,
+      token: platform.setupToken,
+    };
     const leaks = said.flatMap(({ door, text }) =>
       Object.entries(planted)
         .filter(([, secret]) => spellings(secret).some((spelling) => text.includes(spelling)))
         .map(([name]) => `${name} in ${door}`),
     );
     expect(leaks).toEqual([]);
+  });
+
+  test('nor is one that was sealed in what the platform was told, where its envelope is', () => {
+    const envelopes = said.filter(({ door }) => door.startsWith('credential') && door.includes('stdout'));
+    expect(envelopes.map(({ text }) => JSON.parse(text))).toEqual([
+      expect.objectContaining({ version: 2 }),
+      expect.objectContaining({ version: 2 }),
+    ]);
+    const all = told.join('\n');
+    for (const { text } of envelopes) expect(all).toContain(JSON.parse(text).ciphertext);
+    expect(all).toContain(PASSWORDS.answer);
+    expect(spellings(SEALED).filter((spelling) => all.includes(spelling))).toEqual([]);
   });
 
   test('nor is one in what the agent keeps on disk', async () => {
@@ -137,7 +177,7 @@ describe('no secret leaves by any door', () => {
     expect(files.length).toBeGreaterThan(0);
     for (const file of [...files.map((entry) => join(entry.parentPath, entry.name)), join(home, 'a.toml')]) {
       const text = await readFile(file, 'utf8');
-      const found = [...Object.values(PASSWORDS), BEARER, PEM, key, platform.setupToken].filter((secret) =>
+      const found = [...Object.values(PASSWORDS), SEALED, BEARER, PEM, key, platform.setupToken].filter((secret) =>
         text.includes(secret),
       );
       expect({ file, found }).toEqual({ file, found: [] });
@@ -166,7 +206,7 @@ if (asked.action === 'get_instance') {
 } else {
   const id = 'vm-' + asked.operation_id.slice(0, 8);
   machines[id] = asked.contract_id; save();
-  answer({ success: true, instance: { external_id: id, ip_address: '192.0.2.7', ssh_port: 22, root_password: '${PASSWORDS.answer}', additional_details: null } });
+  answer({ success: true, instance: { external_id: id, ip_address: '192.0.2.7', ssh_port: 22, root_password: asked.instance_config?.sealed ? '${SEALED}' : '${PASSWORDS.answer}', additional_details: null } });
 }
 `,
       // Fails once for each machine, and names the password without any word that would give it away.

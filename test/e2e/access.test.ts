@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openCredentials } from '../../src/identity/credentials.ts';
+import { createSigner } from '../../src/identity/sign.ts';
 import { machineName } from '../../src/ports/ids.ts';
+import { Secret } from '../../src/ports/secret.ts';
 import { login, loginWithPassword, makeKey } from './ground/login.ts';
 import type { Stall } from './ground/market.ts';
 import { expectOrder } from './ground/order.ts';
@@ -58,6 +61,20 @@ describe('a tenant asks for new access', () => {
     );
     expect(await loginWithPassword(door, sent.at(-1) ?? '', 'uname -n')).toBe(`${machineName(lease.contract)}\n`);
     await expect(loginWithPassword(door, password, 'uname -n')).rejects.toThrow(/authentication/i);
+
+    const seed = new Secret('3c'.repeat(32));
+    const before = sent.length;
+    await host.dc('reset-password', lease.contract, '--seal-for', createSigner(seed).publicKey);
+    const envelope = await pulse.until(
+      'a sealed password',
+      () => sent[before],
+      () => host.lately,
+    );
+    const sealed = openCredentials(envelope, seed, lease.contract).reveal();
+    expect(await loginWithPassword(door, sealed, 'uname -n')).toBe(`${machineName(lease.contract)}\n`);
+    expect(sent.join()).not.toContain(sealed);
+    expect(await filesBelow(host.stateDir)).not.toContain(sealed);
+    expect(host.said).not.toContain(sealed);
     expect(await host.stop()).toEqual({ code: 0, signal: null });
   });
 });
