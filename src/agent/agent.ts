@@ -17,7 +17,7 @@ import { Sightings } from './sightings.ts';
 import type { GiveBack } from './slots.ts';
 import { Target } from './target.ts';
 import { TrafficBook } from './traffic-book.ts';
-import { retryAfterOf, WorkList } from './work-list.ts';
+import { pollPauseMs, retryAfterOf, WorkList } from './work-list.ts';
 import { Worker } from './worker.ts';
 
 /** A verdict of the platform that is older than so many cycles may have been taken back. */
@@ -340,8 +340,7 @@ export class Agent {
       work: new Loop({
         ...common,
         name: 'work-list',
-        // Quicker when there is work, and idle still quick enough that a tenant waits less than two seconds for it on average.
-        interval: () => settings.workIntervalMs * (this.#work.lively ? 0.6 : 1.2),
+        interval: () => pollPauseMs(settings.workIntervalMs, this.#work.lively ? 'lively' : 'idle'),
         pass: (signal) => this.#pollWork(signal),
         onOutcome: (error) => this.#note(error, 'lastWorkListAt'),
       }),

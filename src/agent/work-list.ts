@@ -18,6 +18,14 @@ const COOL_DOWNS: Readonly<Partial<Record<RemoveReason, number>>> = { 'handed-ba
 /** A candidate from an older list is not claimed: another agent has surely been faster. */
 const STALE_MS = 15_000;
 
+/**
+ * The pause between two looks at the list, ms: short when there is work, and idle still short enough that a tenant waits less than
+ * two seconds for a look on average.
+ */
+export function pollPauseMs(intervalMs: number, pool: 'lively' | 'idle'): number {
+  return intervalMs * (pool === 'lively' ? 0.6 : 1.2);
+}
+
 export interface WorkContext {
   readonly deps: AgentDeps;
   readonly clockWatch: ClockWatch;

@@ -19,7 +19,9 @@ import type { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps, GatewayDeps } from './deps.ts';
 import { failure, Parked } from './failures.ts';
 import { LockKeeper } from './lock-keeper.ts';
+import { Requests } from './requests.ts';
 import type { RouteLane } from './route-lane.ts';
+import { Seen } from './seen.ts';
 import type { GiveBack } from './slots.ts';
 import { perform } from './steps.ts';
 import type { SeenPower, Surplus, Target } from './target.ts';
@@ -70,12 +72,8 @@ export class Worker {
   #cancelDeadline: Cancel | undefined;
   #stopping = false;
   #step: { readonly step: Step; readonly controller: AbortController } | undefined;
-  #power: SeenPower | undefined;
-  #surplus: Surplus = NO_SURPLUS;
-  #asked: AccessRequest = {};
-  /** The operator wants a new password, whatever the platform lists. */
-  #operatorAsked: { readonly sealFor?: string } | undefined;
-  #lastChangeEnded = -Infinity;
+  readonly #seen = new Seen();
+  readonly #requests = new Requests();
   #decision: Decision = { kind: 'wait', why: 'starting' };
 
   constructor(options: WorkerOptions) {
@@ -168,12 +166,11 @@ export class Worker {
   saw(power: SeenPower, surplus: Surplus, begunAt: number): void {
     const running = this.#step?.step;
     if (running !== undefined && CHANGING.has(running)) return;
-    if (begunAt < this.#lastChangeEnded) return;
-    if (power === this.#power && count(surplus) === count(this.#surplus)) return;
+    if (!this.#seen.isCurrent(begunAt)) return;
+    const before = this.#seen.power;
+    if (!this.#seen.take(power, surplus)) return;
     // Nothing may lead to the address of a machine that is gone.
-    if (power === 'absent' || this.#power === 'absent') this.#options.routes?.wake();
-    this.#power = power;
-    this.#surplus = surplus;
+    if (power === 'absent' || before === 'absent') this.#options.routes?.wake();
     // Nobody can log in to a machine that is off or gone.
     const off = power === 'stopped' || power === 'absent';
     if (off && running !== undefined && KNOCKING.has(running)) this.#interrupt(`the machine is ${power}`);
@@ -185,7 +182,7 @@ export class Worker {
     const { instance: known, machine, route } = this.record;
     if (route === undefined || route.ipv4 !== undefined || known === undefined || machine !== 'made') return;
     const running = this.#step?.step;
-    if (begunAt < this.#lastChangeEnded || (running !== undefined && CHANGING.has(running))) return;
+    if (!this.#seen.isCurrent(begunAt) || (running !== undefined && CHANGING.has(running))) return;
     const address = addressOf(instance);
     if (address === undefined || address === addressOf(known) || !isBehindHost(instance)) return;
     this.#log.warn({ from: addressOf(known), to: address }, 'the machine has another address: its route follows');
@@ -194,18 +191,16 @@ export class Worker {
 
   /** What the platform lists for this contract as asked for by the tenant. */
   asked(request: AccessRequest): void {
-    const same = request.sshKey === this.#asked.sshKey && request.password === this.#asked.password;
-    this.#asked = request;
-    if (!same) this.wake();
+    if (this.#requests.list(request)) this.wake();
   }
 
   resetPassword(sealFor?: string): void {
-    this.#operatorAsked = sealFor === undefined ? {} : { sealFor };
+    this.#requests.askPassword(sealFor);
     this.wake();
   }
 
   get power(): SeenPower | undefined {
-    return this.#power;
+    return this.#seen.power;
   }
 
   /**
@@ -280,18 +275,13 @@ export class Worker {
     return {
       can: target.can,
       ...(lockLeftMs === undefined ? {} : { lockLeftMs }),
-      ...(this.#power === undefined ? {} : { power: this.#power }),
+      ...(this.#seen.power === undefined ? {} : { power: this.#seen.power }),
       ...(clockWatch.trusted ? {} : { clockSuspect: true }),
       ...(wanted === undefined ? {} : { platformWants: wanted }),
-      ...(count(this.#surplus) === 0 ? {} : { surplus: true }),
+      ...(this.#seen.hasSurplus ? { surplus: true } : {}),
       ...gatewayFacts(deps.gateway),
-      asked: this.#wanted,
+      asked: this.#requests.wanted,
     };
-  }
-
-  /** What the tenant asked for, and what the operator wants besides. */
-  get #wanted(): AccessRequest {
-    return this.#operatorAsked === undefined ? this.#asked : { ...this.#asked, ...this.#operatorAsked, password: true };
   }
 
   async #act(step: Step, why: string): Promise<void> {
@@ -325,11 +315,7 @@ export class Worker {
     } finally {
       giveBack?.();
       this.#step = undefined;
-      if (CHANGING.has(step)) {
-        this.#lastChangeEnded = deps.clock.monotonic();
-        this.#power = undefined;
-        this.#surplus = NO_SURPLUS;
-      }
+      if (CHANGING.has(step)) this.#seen.forget(deps.clock.monotonic());
     }
   }
 
@@ -358,8 +344,8 @@ export class Worker {
         record: this.record,
         attempt,
         outcomeUnknown,
-        surplus: this.#surplus,
-        asked: this.#wanted,
+        surplus: this.#seen.surplus,
+        asked: this.#requests.wanted,
         ...(routes === undefined ? {} : { routes }),
         traffic,
         signal,
@@ -385,23 +371,11 @@ export class Worker {
       ? []
       : [{ type: 'failed', step, kind: 'parked', text: 'overtaken by what the platform says' }];
     const safe = this.#options.deps.ledger.append(this.contract, ...events, ...overtaken);
-    this.#served(events);
+    this.#requests.served(events);
     if (events.some((event) => event.type === 'done' && event.step === step))
       this.#log.info({ step, ms: Math.round(this.#options.deps.clock.monotonic() - beganAt) }, 'step done');
     // The next intent waits for it; only a step whose repetition costs something waits here.
     if (step === 'create' || step === 'destroy' || step === 'deliver') await safe;
-  }
-
-  /** What was just given is not asked for any more, until the platform lists it again. */
-  #served(events: readonly ContractEvent[]): void {
-    for (const event of events) {
-      if (event.type !== 'done') continue;
-      const { sshKey, password } = this.#asked;
-      if (event.step === 'rekey') this.#asked = password === undefined ? {} : { password };
-      if (event.step === 'reset') this.#operatorAsked = undefined;
-      // The platform lists a reset until it has the password, so it may have been listed again in the meantime.
-      if (event.step === 'reset' || event.step === 'credential') this.#asked = sshKey === undefined ? {} : { sshKey };
-    }
   }
 
   /** A create may not outlive the time in which its machine could still be handed over. */
@@ -450,6 +424,4 @@ function gatewayFacts(gateway: GatewayDeps | undefined): Pick<World, 'gateway'> 
 const FAULT_PAUSE_MS = 60_000;
 /** How often a step that takes a machine from somebody is asked whether it is still wanted. */
 const RECONSIDER_MS = 5_000;
-const NO_SURPLUS: Surplus = { twins: [], earlier: [] };
-const count = ({ twins, earlier }: Surplus): number => twins.length + earlier.length;
 const UNKNOWN: ReadonlySet<string> = new Set(['unknown-outcome', 'parked']);

@@ -44,12 +44,14 @@ export function sshKeyPair(seed: Uint8Array, comment = ''): SshKeyPair {
 
 const TYPE = 'ssh-ed25519';
 const CHECK = 0x64636167;
-/** A private Ed25519 key in PKCS #8 (RFC 8410) up to the seed. */
-const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
+/** A private key in JSON (RFC 8037) has its public half beside it; Node goes by the seed alone, and computes the other from it. */
+const PUBLIC_HALF_UNKNOWN = Buffer.alloc(SEED_BYTES).toString('base64url');
 
+/** By JSON and not by DER, which OpenSSL 3.0, the one of Node 20, takes ten times as long to read. */
 function publicOf(seed: Uint8Array): Buffer {
-  const key = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: 'der', type: 'pkcs8' });
-  return createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32);
+  const d = Buffer.from(seed).toString('base64url');
+  const key = createPrivateKey({ format: 'jwk', key: { kty: 'OKP', crv: 'Ed25519', d, x: PUBLIC_HALF_UNKNOWN } });
+  return Buffer.from(createPublicKey(key).export({ format: 'jwk' }).x ?? '', 'base64url');
 }
 
 /** Up to whole blocks of eight, with 1, 2, 3, ... */

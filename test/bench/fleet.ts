@@ -1,5 +1,5 @@
 import { Loop } from '../../src/agent/loop.ts';
-import { retryAfterOf } from '../../src/agent/work-list.ts';
+import { pollPauseMs, retryAfterOf } from '../../src/agent/work-list.ts';
 import { apply, type ContractRecord } from '../../src/lifecycle/index.ts';
 import { dueAt } from '../../src/lifecycle/retry.ts';
 import { PlatformError } from '../../src/platform/api.ts';
@@ -10,13 +10,15 @@ import type { Random } from '../../src/ports/random.ts';
 import { SeededRandom } from '../simulation/seeded-random.ts';
 import type { FleetTime } from './fleet-time.ts';
 
-export const KINDS = ['work list', 'health', 'reconcile', 'heartbeat', 'owed report'] as const;
+export const KINDS = ['work list', 'health', 'reconcile', 'requests of tenants', 'heartbeat', 'owed report'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface FleetOptions {
   readonly agents: number;
   readonly machinesEach: number;
   readonly workIntervalMs: number;
+  /** Whether something was rented from each agent's pool lately. Default: idle. */
+  readonly pools?: 'lively' | 'idle';
   /** Without: every wait is exactly as long as it says, as in an agent that knows no jitter. */
   readonly jitter: 'on' | 'off';
   /** Over how long the agents are started, ms; 0: all at once. */
@@ -68,7 +70,13 @@ export async function startFleet(time: FleetTime, door: Frontdoor, options: Flee
 
 function startLoops(time: FleetTime, door: Frontdoor, random: Random, options: FleetOptions): void {
   const budget = createBudget({ clock: time });
-  const loop = (name: Kind, tier: Tier, priority: Priority, interval: (failed: boolean) => number): void => {
+  const loop = (
+    name: Kind,
+    tier: Tier,
+    priority: Priority,
+    interval: (failed: boolean) => number,
+    callsEach = 1,
+  ): void => {
     let failed = false;
     new Loop({
       name,
@@ -80,15 +88,18 @@ function startLoops(time: FleetTime, door: Frontdoor, random: Random, options: F
       onOutcome: (error) => (failed = error !== undefined),
       async pass(signal) {
         failed = true;
-        await budget.take(tier, priority, signal);
-        await door.take(name);
+        for (let call = 0; call < callsEach; call++) {
+          await budget.take(tier, priority, signal);
+          await door.take(name);
+        }
         failed = false;
       },
     }).start();
   };
   loop('heartbeat', 'write', 'heartbeat', (failed) => (failed ? 5_000 : 60_000));
   loop('reconcile', 'write', 'report', () => 30_000);
-  loop('work list', 'read', 'report', () => options.workIntervalMs);
+  loop('requests of tenants', 'read', 'report', () => 30_000, 2);
+  loop('work list', 'read', 'report', () => pollPauseMs(options.workIntervalMs, options.pools ?? 'idle'));
   loop('health', 'write', 'routine', () => Math.max(2_000, 300_000 / Math.max(1, options.machinesEach)));
 }
 

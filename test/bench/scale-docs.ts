@@ -22,12 +22,13 @@ ${pictures}
 
 - **Health is half of the load.** The protocol takes one report for each contract, so a million machines every
   five minutes are 3,333 requests a second, whoever sends them. A call for many contracts at once would make it
-  one request for each agent and cycle. The other half is the poll of the work list: the price of a mean wait of
-  1.5 s. There is nothing else to speak of.
-- **Polling does not adapt when nothing happens.** A slower poll of idle agents would save a third of all
-  requests (see the table) and break the promise that a contract is seen within 2 s on average. A platform that
-  pushes, or answers late when there is nothing, would save nearly all of them. When there is work nothing has to
-  become quicker either: one list shows all of it.
+  one request for each agent and cycle. Most of the other half is the poll of the work list: the price of a mean
+  wait of less than 2 s.
+- **Polling adapts to work, within bounds.** For two minutes after something was rented from its pool an agent polls
+  twice as often as an idle one: where one rental comes, the next is likely. Even if that came to pass in every pool at
+  once the load would hardly grow by half (see the table). Idle agents could save more by polling more slowly still, and
+  would break the promise that a contract is seen within 2 s on average. A platform that pushes, or answers late when
+  there is nothing, would save nearly all of it.
 - **Jitter is what keeps agents apart.** Agents that were started together, by a reboot of a site or an upgrade,
   would stay in step for ever without it: the busiest second then is several times the mean. With it they are
   spread evenly after a few polls.

@@ -32,6 +32,8 @@ async function measure(scope: Scope): Promise<Findings> {
   scope.progress('without jitter');
   const inStep = await started({ ...usual, jitter: 'off', startedOverMs: 0 });
   const spread = await started({ ...usual, startedOverMs: 0 });
+  scope.progress('with work everywhere');
+  const lively = await started({ ...usual, pools: 'lively' });
   scope.progress('with a slower poll');
   const slow = await started({ ...usual, workIntervalMs: 10_000 });
   scope.progress('whole agents, for comparison');
@@ -44,10 +46,17 @@ async function measure(scope: Scope): Promise<Findings> {
       peak('all agents started at once, jitter off: busiest second of minute 5', inStep),
       peak('all agents started at once, jitter on: busiest second of minute 5', spread),
       {
-        what: 'idle agents polling every 10 s in place of 3 s',
+        what: 'work in every pool at once, so that all poll faster',
+        value: lively.steady,
+        unit: '/s',
+        against: { what: 'all idle', value: refused.steady },
+        promise: { of: 'ratio', atMost: 3 },
+      },
+      {
+        what: 'a poll interval of 10 s in place of 3 s',
         value: slow.steady,
         unit: '/s',
-        against: { what: 'every 3 s', value: refused.steady },
+        against: { what: '3 s', value: refused.steady },
       },
       {
         what: 'whole agents: calls of one agent in a minute',
@@ -124,7 +133,7 @@ async function started(options: FleetOptions): Promise<Started> {
 function rates({ door, steady }: Outage, agents: number): Figure[] {
   return [
     { what: `${agents} agents x ${MACHINES} machines: requests at the platform`, value: steady, unit: '/s' },
-    ...KINDS.slice(0, 4).map(
+    ...KINDS.filter((kind) => kind !== 'owed report').map(
       (kind): Figure => ({
         what: `of which ${kind}`,
         value: mean(door.perSecond(SETTLED_S, STEADY_S, kind)),
