@@ -68,12 +68,15 @@ export function openDigitalOcean({ access, deps, settings, release }: DigitalOce
     capabilities: {
       readiness: 'ssh',
       settings: ['image', 'size', 'region'],
+      loginUser: true,
       userData: { maxBytes: MAX_USER_DATA, user: settings.ssh_user },
       hostKey: true,
     },
     check: (ctx) => checkTarget(target, access.budget, ctx),
     create: (order, op) =>
-      changing(async () => toInstance(await createMachine(target, order, op), order.stamp, settings.ssh_user)),
+      changing(async () =>
+        toInstance(await createMachine(target, order, op), order.stamp, order.user ?? settings.ssh_user),
+      ),
     destroy: (ref, op) => changing(() => destroyMachine(target, ref, op)),
     removeTwin: (twin, keep, op) => changing(() => removeTwin(target, twin, keep, op)),
     stop: (ref, op) => changing(() => stop(target, ref, op)),

@@ -8,6 +8,7 @@ import type { Engine } from './engine.ts';
 import { isDiskLimitRefused, isNetworkMissing, oneLine, type Refusal, refused } from './errors.ts';
 import type { EngineFacts } from './facts.ts';
 import { ensureImage } from './image.ts';
+import { findUser, orderedUser } from './login-user.ts';
 import {
   containerBody,
   firstFiles,
@@ -21,7 +22,7 @@ import { ensureNetwork, networkName, startOnNetwork } from './network.ts';
 import { notOurs } from './owned.ts';
 import { choosePort, takenPorts } from './ports.ts';
 import type { DockerSettings } from './schema.ts';
-import { readStamp, sameStamp, stampedPort, stampLabels } from './stamp.ts';
+import { readStamp, sameStamp, stampedPort, stampedUser, stampLabels } from './stamp.ts';
 import type { InspectedContainer } from './wire.ts';
 
 /** What creates share within one open target. */
@@ -116,7 +117,8 @@ async function up(
   const neverRan = container.State.Status === 'created' || (container.State.StartedAt ?? '').startsWith('0001-');
   if (neverRan) {
     const image = await ensureImage(engine, orderedImage(order, settings), settings, op.signal);
-    await engine.upload(container.Id, firstFiles(order, firstStart(settings.start_sshd, image)), op.signal);
+    const user = await findUser(engine, container.Id, stampedUser(container.Config.Labels), op);
+    await engine.upload(container.Id, firstFiles(order, firstStart(settings.start_sshd, image), user), op.signal);
   }
   const refusal = await startOnNetwork(engine, container.Id, settings, op.signal);
   if (refusal === undefined) return undefined;
@@ -170,6 +172,7 @@ async function make(
     memoryMb: order.memoryMb ?? settings.default_memory_mb,
     network: networkName(settings),
     hostPort,
+    user: orderedUser(order, settings, image),
     startSshd: startsSshd(settings.start_sshd, image),
     ...(storageGb === undefined ? {} : { storageGb }),
   };

@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { ExternalId, Instance, OwnerStamp, PowerState } from '../../src/provisioner/index.ts';
 import { type DockerSettings, publicAddress } from './schema.ts';
-import { stampedPort } from './stamp.ts';
+import { stampedPort, stampedUser } from './stamp.ts';
 import type { InspectedContainer, ListedContainer } from './wire.ts';
 
 /**
@@ -50,7 +50,7 @@ function instance(
     power: power(state),
     ...(isIPv4(host) ? { ipv4: host } : {}),
     ...(isIPv6(host) ? { ipv6: host } : {}),
-    ...(port === undefined ? {} : { ssh: { host, port, user: 'root' } }),
+    ...(port === undefined ? {} : { ssh: { host, port, user: stampedUser(labels) } }),
   };
 }
 

@@ -13,6 +13,7 @@ const plan: MachinePlan = {
   memoryMb: 512,
   network: 'dc-agent',
   hostPort: 42_001,
+  user: 'root',
   startSshd: false,
 };
 
@@ -103,11 +104,12 @@ describe('the container', () => {
       Buffer.from(archive)
         .toString('latin1')
         .match(/(?:root|usr)\/[\w./-]+/g);
-    expect(names(firstFiles(order, { startSshd: false, takesHostKey: true }))).toEqual([
+    const root = { home: '/root', owner: { uid: 0, gid: 0 } };
+    expect(names(firstFiles(order, { startSshd: false, takesHostKey: true }, root))).toEqual([
       'root/.ssh/',
       'root/.ssh/authorized_keys',
     ]);
-    expect(names(firstFiles(order, { startSshd: true, takesHostKey: true }))?.[2]).toBe(
+    expect(names(firstFiles(order, { startSshd: true, takesHostKey: true }, root))?.[2]).toBe(
       'usr/local/sbin/dc-agent-start-sshd',
     );
   });

@@ -1,4 +1,5 @@
 import { type MachineOrder, ProvisionerError } from '../../src/provisioner/index.ts';
+import type { LoginUser } from './login-user.ts';
 import type { DockerSettings } from './schema.ts';
 import { LABEL, stampLabels } from './stamp.ts';
 import { type TarEntry, tar } from './tar.ts';
@@ -33,6 +34,8 @@ export interface MachinePlan {
   readonly storageGb?: number;
   readonly network: string;
   readonly hostPort: number;
+  /** As whom the tenant logs in. */
+  readonly user: string;
   /** True when the plugin starts the SSH server in place of the image's own command. */
   readonly startSshd: boolean;
 }
@@ -98,6 +101,7 @@ export function containerBody(order: MachineOrder, plan: MachinePlan, settings: 
     Labels: {
       ...stampLabels(order.stamp),
       [LABEL.port]: String(plan.hostPort),
+      [LABEL.user]: plan.user,
       [LABEL.cpu]: String(plan.cpuCores),
       [LABEL.memoryMb]: String(plan.memoryMb),
     },
@@ -130,10 +134,15 @@ export const HOST_KEY_TOLD = 'var/lib/dc-agent/host-key.pub';
  * Files laid into the machine before its first start: the tenant's key where every SSH server looks, and our start of sshd with the
  * host key that it is to show.
  */
-export function firstFiles(order: MachineOrder, { startSshd, takesHostKey }: FirstStart): Uint8Array {
+export function firstFiles(
+  order: MachineOrder,
+  { startSshd, takesHostKey }: FirstStart,
+  { home, owner }: Pick<LoginUser, 'home' | 'owner'>,
+): Uint8Array {
+  const place = `${home.slice(1)}/.ssh`;
   const entries: TarEntry[] = [
-    { path: 'root/.ssh/', mode: 0o700 },
-    { path: 'root/.ssh/authorized_keys', mode: 0o600, content: `${tenantKey(order)}\n` },
+    { path: `${place}/`, mode: 0o700, owner },
+    { path: `${place}/authorized_keys`, mode: 0o600, owner, content: `${tenantKey(order)}\n` },
   ];
   if (startSshd) entries.push({ path: START, mode: 0o755, content: START_SSHD });
   if (takesHostKey && order.hostKey !== undefined) {

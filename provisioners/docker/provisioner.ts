@@ -78,7 +78,12 @@ export class DockerProvisioner implements Provisioner {
   /** May change once the engine has answered for the first time. */
   get capabilities(): Capabilities {
     const why = this.#settings.disk_limit === 'off' ? "disk_limit is 'off'" : this.#facts.noDiskLimit;
-    return { readiness: 'ssh', settings: ['image'], ...(why === undefined ? {} : { noDiskLimit: why }) };
+    return {
+      readiness: 'ssh',
+      settings: ['image'],
+      loginUser: true,
+      ...(why === undefined ? {} : { noDiskLimit: why }),
+    };
   }
 
   async check(ctx: CallContext): Promise<Finding[]> {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { userName } from '../../src/provisioner/settings.ts';
 
 /** An image reference as the engine's paths may carry it: no query, no dot segments, nothing to escape. */
 const imageName = z
@@ -44,6 +45,13 @@ export const dockerSettings = z
       .describe(
         "Who starts the SSH server. never: the image's own command. always: the plugin replaces it by sshd. auto: replaced only when the image's command is a bare sshd or a bare shell.",
       ),
+    ssh_user: userName()
+      .optional()
+      .meta({
+        description:
+          "The user as whom tenants log in, who must be in the image. Default: whom the image's label dc-agent.ssh-user names, else root.",
+        examples: ['debian'],
+      }),
     publish_address: z
       .union([z.ipv4(), z.ipv6()], 'expected an IPv4 or IPv6 address')
       .default('0.0.0.0')

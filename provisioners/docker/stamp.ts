@@ -1,4 +1,5 @@
 import { type AgentId, type OperationId, type OwnerStamp, parseContractId } from '../../src/provisioner/index.ts';
+import { userName } from '../../src/provisioner/settings.ts';
 
 /**
  * The owner stamp and what was sold, as container labels. Labels are fixed when a container is made and its id is never used
@@ -12,6 +13,7 @@ export const LABEL = {
   port: 'dc-ssh-port',
   cpu: 'dc-cpu',
   memoryMb: 'dc-memory-mb',
+  user: 'dc-ssh-user',
 } as const;
 
 type Labels = Readonly<Record<string, string>>;
@@ -41,6 +43,13 @@ export function sameStamp(a: OwnerStamp | undefined, b: OwnerStamp): boolean {
 /** The host port that was promised to the tenant; also known while the machine is off. */
 export function stampedPort(labels: Labels): number | undefined {
   return wholeNumber(labels[LABEL.port]);
+}
+
+/** As whom its tenant logs in. */
+export function stampedUser(labels: Labels): string {
+  const user = labels[LABEL.user];
+  // Of before there were others; and an image may carry any label.
+  return user !== undefined && userName().safeParse(user).success ? user : 'root';
 }
 
 /** MiB that this machine was sold with. */

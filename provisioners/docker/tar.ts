@@ -3,15 +3,17 @@ export interface TarEntry {
   readonly path: string;
   readonly mode: number;
   readonly content?: string;
+  /** Root unless told. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
 }
 
 const BLOCK = 512;
 
-/** A POSIX ustar archive of small files owned by root, as the engine's archive upload takes it. */
+/** A POSIX ustar archive of small files, as the engine's archive upload takes it. */
 export function tar(entries: readonly TarEntry[]): Uint8Array {
-  const blocks = entries.flatMap(({ path, mode, content = '' }) => {
+  const blocks = entries.flatMap(({ path, mode, content = '', owner = ROOT }) => {
     const body = Buffer.from(content, 'utf8');
-    return [header(path, mode, body.length), body, Buffer.alloc((BLOCK - (body.length % BLOCK)) % BLOCK)];
+    return [header(path, mode, owner, body.length), body, Buffer.alloc((BLOCK - (body.length % BLOCK)) % BLOCK)];
   });
   return Buffer.concat([...blocks, Buffer.alloc(2 * BLOCK)]);
 }
@@ -58,13 +60,15 @@ function field(block: Buffer, at: number, length: number): number | undefined {
   return /^[0-7]+$/.test(text) ? Number.parseInt(text, 8) : undefined;
 }
 
-function header(path: string, mode: number, size: number): Buffer {
+const ROOT = { uid: 0, gid: 0 };
+
+function header(path: string, mode: number, { uid, gid }: typeof ROOT, size: number): Buffer {
   const block = Buffer.alloc(BLOCK);
   if (path.length > 100) throw new RangeError(`path too long for the archive: ${path}`);
   block.write(path, 0, 'ascii');
   octal(block, 100, 8, mode);
-  octal(block, 108, 8, 0);
-  octal(block, 116, 8, 0);
+  octal(block, 108, 8, uid);
+  octal(block, 116, 8, gid);
   octal(block, 124, 12, size);
   octal(block, 136, 12, 0);
   block.write(path.endsWith('/') ? '5' : '0', 156, 'ascii');

@@ -42,6 +42,12 @@ describe('a new machine', () => {
     expect(() => open({ ssh_user: 'admin; reboot' })).toThrow('expected the name of a Linux user');
   });
 
+  test('lets its tenant in as the user whom the order names, before the settings', async () => {
+    open({ ssh_user: 'admin' });
+    expect(opened.provisioner.capabilities.loginUser).toBe(true);
+    expect((await create(sampleOrder(AGENT, { user: 'deploy' }))).ssh?.user).toBe('deploy');
+  });
+
   test('is a server with the name, the stamp, the tenant’s key and a key that lets nobody in', async () => {
     const order = sampleOrder(AGENT);
     const instance = await create(order);

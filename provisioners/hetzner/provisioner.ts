@@ -66,6 +66,7 @@ export function openHetzner({ project, deps, settings, release }: HetznerInput):
     capabilities: {
       readiness: 'ssh',
       settings: ['image', 'server_type', 'location'],
+      loginUser: true,
       userData: { maxBytes: MAX_USER_DATA_BYTES, user: settings.ssh_user },
       hostKey: true,
       // The platform makes machines at Hetzner too: whatever is not listed may be one that it makes itself.
@@ -73,7 +74,9 @@ export function openHetzner({ project, deps, settings, release }: HetznerInput):
     },
     check: (ctx) => checkTarget(target, project.budget, ctx),
     create: (order, op) =>
-      changing(async () => toInstance(await createMachine(target, order, op), order.stamp, settings.ssh_user)),
+      changing(async () =>
+        toInstance(await createMachine(target, order, op), order.stamp, order.user ?? settings.ssh_user),
+      ),
     destroy: (ref, op) => changing(() => destroyMachine(target, ref, op)),
     removeTwin: (twin, keep, op) => changing(() => removeTwin(target, twin, keep, op)),
     stop: (ref, op) => changing(() => stop(target, ref, op)),

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { authorizedKeys, guestDisk } from '../../simulators/proxmox/guests/disk.ts';
+import { authorizedKeys, ensureUser, guestDisk } from '../../simulators/proxmox/guests/disk.ts';
 import { memoryGuests } from '../../simulators/proxmox/guests/memory.ts';
 import { operation } from '../../src/provisioner/conformance.ts';
 import type { OwnedRef } from '../../src/provisioner/index.ts';
@@ -59,6 +59,16 @@ describe('keys', () => {
     expect(authorizedKeys(disk, 'tenant')).toEqual(NEW);
     disk.files.set('/etc/passwd', 'tenant:x:1000:1000::/etc/../root:/bin/sh\n');
     await expect(stage.provisioner.setKeys(ref, NEW, operation(ref.stamp))).rejects.toMatchObject({ kind: 'retry' });
+  });
+
+  it('go to whom the machine was made for, whatever the settings say by now, and to whom its tenant was told', async () => {
+    const { ref, disk, guest } = await made('8.4', { ci_user: 'tenant' });
+    guest.config.set('ciuser', 'deploy');
+    for (const user of ['deploy', 'other']) disk.directories.add(`${ensureUser(disk, user)}/.ssh`);
+    await stage.provisioner.setKeys(ref, NEW, operation(ref.stamp));
+    expect(authorizedKeys(disk, 'deploy')).toEqual(NEW);
+    await stage.provisioner.setKeys({ ...ref, user: 'other' }, NEW, operation(ref.stamp));
+    expect(authorizedKeys(disk, 'other')).toEqual(NEW);
   });
 
   it('are refused when one of them is more than a key', async () => {

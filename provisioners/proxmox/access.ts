@@ -13,7 +13,7 @@ export async function setPassword(
   op: Operation,
 ): Promise<{ readonly user: string }> {
   const machine = await requireOwned(backend, ref, op);
-  const user = sshUser(machine.config, backend.settings);
+  const user = ref.user ?? sshUser(machine.config, backend.settings);
   await backend.pve.agent.setPassword(machine, user, password, op.signal);
   return { user };
 }
@@ -29,7 +29,7 @@ export async function setPassword(
 export async function setKeys(backend: Backend, ref: OwnedRef, keys: readonly string[], op: Operation): Promise<void> {
   const lines = keys.map(checkedKey);
   const machine = await requireOwned(backend, ref, op);
-  const home = await homeOf(backend, machine, op);
+  const home = await homeOf(backend, machine, ref.user ?? sshUser(machine.config, backend.settings), op);
   await keepHostKeys(backend, machine, op);
   const text = lines.map((line) => `${line}\n`).join('');
   await replace(backend, machine, `${home}/.ssh/authorized_keys`, text, op);
@@ -45,8 +45,7 @@ function checkedKey(key: string): string {
 }
 
 /** The login user's directory, as the machine's own list of users says. */
-async function homeOf({ pve, settings }: Backend, machine: Machine, op: Operation): Promise<string> {
-  const user = sshUser(machine.config, settings);
+async function homeOf({ pve }: Backend, machine: Machine, user: string, op: Operation): Promise<string> {
   if (user === 'root') return '/root';
   const { content } = await pve.agent.readFile(machine, '/etc/passwd', op.signal);
   const home = content

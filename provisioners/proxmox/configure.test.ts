@@ -79,6 +79,8 @@ describe('the one configuration call', () => {
   it('logs the tenant in as the settings say, else as the template does, else as root', () => {
     expect(change({ ciuser: 'debian' }).set).not.toHaveProperty('ciuser');
     expect(change({ ciuser: 'debian' }, { ci_user: 'tenant' }).set).toMatchObject({ ciuser: 'tenant' });
+    const order = plainOrder({ user: 'deploy' });
+    expect(change({ ciuser: 'debian' }, { ci_user: 'tenant' }, order).set).toMatchObject({ ciuser: 'deploy' });
   });
 
   it('gives an address of the pool, name servers, and leaves IPv6 as the template has it', () => {

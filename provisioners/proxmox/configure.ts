@@ -51,7 +51,7 @@ function wantedOptions(config: VmConfig, { order, settings, address, major }: Wi
     memory,
     // A template may let its memory shrink, which is not what is sold. Without the option it does not.
     ...(config['balloon'] === undefined || config['balloon'] === '0' ? {} : { balloon: memory }),
-    ciuser: loginUser(config, settings),
+    ciuser: order.user ?? loginUser(config, settings),
     sshkeys: order.sshKey,
     ipconfig0: networkConfig(config, settings, address),
     ...nameservers(settings),

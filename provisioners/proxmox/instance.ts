@@ -25,9 +25,12 @@ export function instanceOf(
   };
 }
 
-/** Whom the tenant logs in as. */
+/**
+ * Whom the tenant logs in as. Its own configuration remembers for whom a machine was made, also when the target's settings have changed
+ * since.
+ */
 export function sshUser(config: VmConfig, settings: Pick<ProxmoxSettings, 'ci_user' | 'ssh_user'>): string {
-  return settings.ssh_user ?? loginUser(config, settings);
+  return settings.ssh_user ?? config['ciuser'] ?? loginUser(config, settings);
 }
 
 /** What a host's words for a machine's state mean. A lock says that something is being done to it. */

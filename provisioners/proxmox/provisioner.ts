@@ -28,7 +28,7 @@ export function openProxmox(
 ): Required<Omit<Provisioner, 'newPassword'>> {
   const backend = createBackend(settings, deps, transport);
   return {
-    capabilities: { readiness: 'ssh', healthCheck: true },
+    capabilities: { readiness: 'ssh', healthCheck: true, loginUser: true },
     check: (ctx) => checkTarget(backend, ctx),
     inventory: (ctx) => takeInventory(backend, ctx),
     list: (ctx) => listMachines(backend, ctx),

@@ -48,7 +48,8 @@ export async function waitForTask(
     await waiting.onLook?.();
     // A tenth of the time that has passed: a short task is not waited for longer than it takes.
     const pause = Math.min(Math.max(FIRST_PAUSE_MS, (now - started) / 10), LONGEST_PAUSE_MS);
-    await pauseFor(Math.min(pause, limitMs - (now - started)));
+    // What is left may be less than a clock can show: at least a millisecond, or its time would never be over.
+    await pauseFor(Math.max(1, Math.min(pause, limitMs - (now - started))));
   }
 
   async function pauseFor(ms: number): Promise<void> {

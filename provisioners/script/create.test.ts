@@ -48,6 +48,20 @@ describe('create', () => {
     expect(JSON.stringify([instance, one.ref.handles])).not.toContain('hunter22');
   });
 
+  test('is logged in to as the script says of this one, else as the order does, else as the settings do', async () => {
+    const told = async (answer: object, order: Partial<Attempt['order']> = {}) => {
+      const provisioner = await new Farm(bench, { provision: made({ ip_address: '192.0.2.7', ...answer }) }).open([], {
+        ssh_user: 'debian',
+      });
+      const { order: whole, op } = attempt(order);
+      return (await provisioner.create(whole, op())).ssh?.user;
+    };
+    expect(await told({ ssh_user: 'ubuntu' })).toBe('ubuntu');
+    expect(await told({ ssh_user: '' })).toBe('debian');
+    expect(await told({}, { user: 'deploy' })).toBe('deploy');
+    await expect(told({ ssh_user: '-oProxyCommand=x' })).rejects.toMatchObject({ kind: 'unknown-outcome' });
+  });
+
   describe('an address that the agent chose', () => {
     const address = { ipv4: '10.77.0.2', prefixLength: 16, gateway: '10.77.0.1' };
     const provision = async (answer: object) => {

@@ -113,7 +113,7 @@ function finished({ settings }: Backend, order: MachineOrder, wire: WireInstance
   assertOurs(wire.contract_id, order.stamp.contract);
   assertAddress(wire, order);
   assertCard(wire, order);
-  const instance = toInstance(wire, order.stamp, 'running', settings);
+  const instance = toInstance(wire, order.stamp, 'running', { ssh_user: order.user ?? settings.ssh_user });
   if (settings.ready_check === 'ssh' && instance.ssh === undefined) {
     throw new ProvisionerError('retry', `Machine ${instance.externalId} has no address yet.`);
   }

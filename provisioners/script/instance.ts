@@ -17,7 +17,7 @@ export function toInstance(
   wire: WireInstance,
   stamp: OwnerStamp,
   power: PowerState,
-  settings: ScriptSettings,
+  settings: Pick<ScriptSettings, 'ssh_user'>,
 ): Instance {
   const first = wire.ip_address || undefined;
   const ipv4 = first !== undefined && !isIPv6(first) ? first : undefined;
@@ -31,7 +31,9 @@ export function toInstance(
     ...(ipv4 === undefined ? {} : { ipv4 }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
     ...(wire.mac_address ? { mac: wire.mac_address } : {}),
-    ...(host === undefined ? {} : { ssh: { host, port: wire.ssh_port ?? 22, user: settings.ssh_user } }),
+    ...(host === undefined
+      ? {}
+      : { ssh: { host, port: wire.ssh_port ?? 22, user: wire.ssh_user || settings.ssh_user } }),
     ...(wire.root_password ? { rootPassword: new Secret(wire.root_password) } : {}),
     ...(details === undefined ? {} : { additionalDetails: details }),
   };

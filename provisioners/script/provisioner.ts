@@ -56,6 +56,7 @@ const MAX_USER_DATA_BYTES = 65_536;
 function cloudInit({ ssh_user, static_addresses, nameservers }: ScriptSettings): Partial<Capabilities> {
   return {
     hostKey: true,
+    loginUser: true,
     userData: { maxBytes: MAX_USER_DATA_BYTES, user: ssh_user },
     ...(static_addresses ? { networkConfig: { nameservers } } : {}),
   };

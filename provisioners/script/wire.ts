@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { userName } from '../../src/provisioner/settings.ts';
 
 /** What a script prints: one JSON object. Only the fields that are used are read; anything else is ignored. */
 export type Answer = z.output<typeof answer>;
@@ -99,6 +100,7 @@ const instance = z.object({
   ipv6_address: z.union([z.ipv6(), z.literal('')]).nullish(),
   mac_address: z.union([z.string().regex(MAC), z.literal('')]).nullish(),
   ssh_port: z.number().int().min(1).max(65_535).nullish(),
+  ssh_user: z.union([userName(), z.literal('')]).nullish(),
   root_password: z.string().max(1024).nullish(),
   additional_details: z.unknown().optional().transform(toDetails),
   status: z.enum(['running', 'stopped', 'unknown']).nullish().catch(undefined),

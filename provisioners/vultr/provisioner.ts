@@ -59,6 +59,7 @@ export function openVultr({ account, deps, settings, release }: VultrInput): Vul
     capabilities: {
       readiness: 'ssh',
       settings: ['image', 'plan', 'region'],
+      loginUser: true,
       userData: { maxBytes: MAX_USER_DATA_BYTES, user: settings.ssh_user },
       hostKey: true,
       // The platform makes machines at Vultr too: whatever is not listed may be one that it makes itself.
@@ -66,7 +67,9 @@ export function openVultr({ account, deps, settings, release }: VultrInput): Vul
     },
     check: (ctx) => checkTarget(target, ctx),
     create: (order, op) =>
-      changing(async () => toInstance(await createMachine(target, order, op), order.stamp, settings.ssh_user)),
+      changing(async () =>
+        toInstance(await createMachine(target, order, op), order.stamp, order.user ?? settings.ssh_user),
+      ),
     destroy: (ref, op) => changing(() => destroyMachine(target, ref, op)),
     removeTwin: (twin, keep, op) => changing(() => removeTwin(target, twin, keep, op)),
     stop: (ref, op) => changing(() => stopMachine(target, ref, op)),

@@ -2,6 +2,7 @@ import { cleanSshKey } from '../guest/index.ts';
 import type { KeyRotation } from '../platform/api.ts';
 import type { ContractId } from '../ports/ids.ts';
 import type { AgentDeps } from './deps.ts';
+import { passwordProblem } from './login-user.ts';
 import { Loop } from './loop.ts';
 import { retryAfterOf } from './work-list.ts';
 import type { Worker } from './worker.ts';
@@ -69,16 +70,17 @@ function collect(rotations: readonly KeyRotation[], resets: readonly ContractId[
 }
 
 /** The platform takes no report of a failure here, so what cannot be served is shown to the operator instead. */
-function serveable({ target, contract }: Worker, wanted: Wanted | undefined, requests: AccessRequests): AccessRequest {
+function serveable(worker: Worker, wanted: Wanted | undefined, requests: AccessRequests): AccessRequest {
   if (wanted === undefined) return {};
-  const { can } = target;
+  const { can } = worker.target;
+  const noPassword = passwordProblem(worker);
   const problems: string[] = [];
   if (wanted.key !== undefined && !can.setKeys) problems.push('this backend cannot replace keys');
   if (wanted.key?.ok === false) problems.push(`the new key cannot be used: ${wanted.key.problem}`);
-  if (wanted.password && !can.setPassword) problems.push('this backend cannot set passwords');
-  if (problems.length > 0) requests.problems.set(contract, problems.join('; '));
+  if (wanted.password && noPassword !== undefined) problems.push(noPassword);
+  if (problems.length > 0) requests.problems.set(worker.contract, problems.join('; '));
   return {
     ...(wanted.key?.ok && can.setKeys ? { sshKey: wanted.key.key } : {}),
-    ...(wanted.password && can.setPassword ? { password: true } : {}),
+    ...(wanted.password && noPassword === undefined ? { password: true } : {}),
   };
 }

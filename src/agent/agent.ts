@@ -10,6 +10,7 @@ import { Parked } from './failures.ts';
 import { sealProbe } from './hand-over.ts';
 import { HealthLane } from './health.ts';
 import { heartbeatLoop } from './heartbeat.ts';
+import { passwordProblem } from './login-user.ts';
 import { Loop } from './loop.ts';
 import { askPlatform, observeTarget, type ReconcileContext } from './reconcile.ts';
 import { RouteLane } from './route-lane.ts';
@@ -178,6 +179,8 @@ export class Agent {
     const worker = this.#workers.get(contract as ContractId);
     if (worker?.record.goal !== 'keep' || !worker.record.delivered) return 'No machine of this contract is in use.';
     if (!worker.target.can.setPassword) return `Target ${worker.target.name} cannot set passwords.`;
+    const problem = passwordProblem(worker);
+    if (problem !== undefined) return `Target ${worker.target.name}: ${problem}.`;
     if (sealFor !== undefined && sealProbe(this.deps, worker.record, sealFor) === undefined)
       return 'The key to seal for is no Ed25519 public key.';
     worker.resetPassword(sealFor);

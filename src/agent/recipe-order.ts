@@ -1,6 +1,7 @@
 import { CloudInitError, MAX_SCRIPT_BYTES, sshKeyPair, userData } from '../guest/index.ts';
 import type { OrderData, RecipePlan } from '../lifecycle/index.ts';
 import type { Capabilities, Provisioner } from '../provisioner/contract.ts';
+import { readLoginUser } from './login-user.ts';
 import { userOf } from './user-data.ts';
 
 type Settings = Readonly<Record<string, unknown>>;
@@ -89,16 +90,19 @@ function documentText(value: unknown): { readonly text: string } | 'invalid' | u
 }
 
 /**
- * The order with its recipe and how that will be run on this target. `refused`: this target cannot, and leaves the contract alone.
+ * The order with its login user, its recipe and how that will be run on this target. `refused`: this target cannot, and leaves the contract alone.
  * What no target could use becomes the order's `problem`, before any machine exists.
  */
 export function planRecipe(
-  order: OrderData,
+  taken: OrderData,
   wishes: RecipeWishes,
   target: { readonly name: string; readonly provisioner: Pick<Provisioner, 'capabilities' | 'runScript'> },
   defaults: RecipeDefaults,
 ): { readonly order: OrderData } | { readonly refused: string } {
-  if (order.problem !== undefined) return { order };
+  if (taken.problem !== undefined) return { order: taken };
+  const login = readLoginUser(taken, target.provisioner.capabilities);
+  if ('refused' in login) return login;
+  const { order } = login;
   const unknown = unknownSetting(order, target.provisioner.capabilities);
   if (unknown !== undefined) return { refused: `target ${target.name} knows no setting ${unknown}` };
   const { capabilities } = target.provisioner;
@@ -161,7 +165,7 @@ function documentProblem(
   try {
     const agentKey = by === 'ssh' ? { agentKey: { publicKey: SAMPLE.publicKey, until: 0 } } : {};
     const text = userData(
-      { sshKeys: [order.sshKey], hostKey: SAMPLE, ...agentKey, ...userOf(capabilities) },
+      { sshKeys: [order.sshKey], hostKey: SAMPLE, ...agentKey, ...userOf(capabilities, order) },
       cloudInit,
     );
     const bytes = Buffer.byteLength(text);

@@ -21,6 +21,7 @@ import { lookAtCloudInit } from './cloud-init-end.ts';
 import type { AgentDeps } from './deps.ts';
 import { details } from './details.ts';
 import { handOver, sealProbe } from './hand-over.ts';
+import { asTold, passwordProblem } from './login-user.ts';
 import { pinOf } from './machine-keys.ts';
 import { makePassword } from './password.ts';
 import { runRecipeStep, withdrawStep } from './recipe-steps.ts';
@@ -80,7 +81,7 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
       {
         type: 'done',
         step: 'create',
-        instance: instanceData(instance),
+        instance: asTold(instanceData(instance), record.order.user),
         ...handed,
       },
       ...(record.route === undefined || isBehindHost(instance) ? [] : [NEEDS_NO_ROUTE]),
@@ -252,7 +253,8 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
     const { deps, target, record } = context;
     if (target.provisioner.start === undefined) throw new Error('start on a backend that cannot');
     const instance = await target.provisioner.start(ownedRef(record, deps.agent), operation(context));
-    return [{ type: 'done', step: 'start', instance: instanceData(instance) }];
+    const told = asTold(instanceData(instance), record.instance?.ssh?.user);
+    return [{ type: 'done', step: 'start', instance: told }];
   },
 };
 
@@ -263,6 +265,8 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
 async function resetByBackend(context: StepContext): Promise<ContractEvent[]> {
   const { deps, target, record, asked } = context;
   if (target.provisioner.newPassword === undefined) throw new Error('reset on a backend that cannot');
+  const problem = passwordProblem(context);
+  if (problem !== undefined) return [{ type: 'failed', step: 'reset', kind: 'config', text: problem }];
   const sealFor = asked.sealFor ?? record.order.tenantKey;
   if (sealFor !== undefined && sealProbe(deps, record, sealFor) === undefined) return [UNSEALABLE];
   const { password } = await target.provisioner.newPassword(ownedRef(record, deps.agent), operation(context));

@@ -195,9 +195,11 @@ function byContract(instances: readonly Instance[]): Map<ContractId, readonly In
 /** How a record's machine is named towards its plugin. */
 export function ownedRef(record: ContractRecord, agent: AgentDeps['agent']): OwnedRef {
   const externalId: ExternalId | undefined = record.instance?.externalId;
+  const user = record.instance?.ssh?.user;
   return {
     stamp: { agent, contract: record.contract, operation: record.operation },
     handles: record.handles,
+    ...(user === undefined ? {} : { user }),
     ...(externalId === undefined ? {} : { externalId }),
   };
 }
@@ -223,6 +225,7 @@ export function machineOrder(
     name: machineName(record.contract),
     offering: order.offering,
     sshKey: order.sshKey,
+    ...(order.user === undefined ? {} : { user: order.user }),
     settings: order.settings,
     ...(order.cpuCores === undefined ? {} : { cpuCores: order.cpuCores }),
     ...(order.memoryMb === undefined ? {} : { memoryMb: order.memoryMb }),

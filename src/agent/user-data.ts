@@ -1,5 +1,5 @@
 import { userData } from '../guest/index.ts';
-import type { ContractRecord } from '../lifecycle/index.ts';
+import type { ContractRecord, OrderData } from '../lifecycle/index.ts';
 import { Secret } from '../ports/secret.ts';
 import type { Capabilities } from '../provisioner/contract.ts';
 import type { AgentDeps } from './deps.ts';
@@ -19,12 +19,13 @@ export function userDataOf(
     sshKeys: [order.sshKey],
     hostKey: hostKeyOf(vault, record),
     ...(agentKey === undefined ? {} : { agentKey }),
-    ...userOf(capabilities),
+    ...userOf(capabilities, order),
   };
   return new Secret(userData(machine, order.cloudInit));
 }
 
 /** The user that cloud-init has to make; root is there. */
-export function userOf({ userData: way }: Capabilities): { user?: string } {
-  return way?.user === undefined || way.user === 'root' ? {} : { user: way.user };
+export function userOf({ userData: way }: Capabilities, order: Pick<OrderData, 'user'>): { user?: string } {
+  const user = order.user ?? way?.user ?? 'root';
+  return user === 'root' ? {} : { user };
 }

@@ -19,6 +19,7 @@ import type { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps, GatewayDeps } from './deps.ts';
 import { failure, Parked } from './failures.ts';
 import { LockKeeper } from './lock-keeper.ts';
+import { asTold } from './login-user.ts';
 import { Requests } from './requests.ts';
 import type { RouteLane } from './route-lane.ts';
 import { Seen } from './seen.ts';
@@ -186,7 +187,7 @@ export class Worker {
     const address = addressOf(instance);
     if (address === undefined || address === addressOf(known) || !isBehindHost(instance)) return;
     this.#log.warn({ from: addressOf(known), to: address }, 'the machine has another address: its route follows');
-    this.enter([{ type: 'instance', instance: { ...known, ...instance } }], 'another address');
+    this.enter([{ type: 'instance', instance: asTold({ ...known, ...instance }, known.ssh?.user) }], 'another address');
   }
 
   /** What the platform lists for this contract as asked for by the tenant. */

@@ -35,6 +35,8 @@ export interface OrderData {
   readonly cpuCores?: number;
   readonly memoryMb?: number;
   readonly storageGb?: number;
+  /** As whom the tenant logs in, where contract or offering says so; else the target does. */
+  readonly user?: string;
   readonly settings: Readonly<Record<string, unknown>>;
   /** The tenant's Ed25519 public key, where somebody told us: passwords are sealed to it. */
   readonly tenantKey?: string;

@@ -96,6 +96,8 @@ export interface Capabilities {
     /** As whom tenants log in; made by cloud-init, and may become root, where the image has no such user. Absent = `root`. */
     readonly user?: string;
   };
+  /** `create` sees to it that tenants log in as `order.user`, where the order has one. The setting `ssh_user` is the agent's to read then. */
+  readonly loginUser?: true;
   /** The machine shows exactly `order.hostKey` from its first connection on, or `Instance.hostKey` tells which, by no network. */
   readonly hostKey?: true;
   /** `create` gives the machine `order.address`, by the backend's configuration and not by asking the guest. */
@@ -148,6 +150,8 @@ export interface OwnedRef {
   readonly externalId?: ExternalId;
   /** What `create` remembered. */
   readonly handles: Readonly<Record<string, string>>;
+  /** As whom the tenant was told to log in; absent when nobody was told yet. */
+  readonly user?: string;
 }
 
 /** What was sold, cleaned and validated. Amounts are absent when the offering does not say. */
@@ -161,6 +165,8 @@ export interface MachineOrder {
   readonly storageGb?: number;
   /** The tenant's key as `type base64`, no comment. */
   readonly sshKey: string;
+  /** As whom the tenant logs in, where contract or offering says so; see `Capabilities.loginUser`. A Linux user's name. */
+  readonly user?: string;
   /** The offering's settings overlaid with the contract's. Tenant-influenced: read only allow-listed keys. */
   readonly settings: Readonly<Record<string, unknown>>;
   /** Only for a plugin whose `create` runs it, see `Capabilities.recipes`. */
