@@ -374,4 +374,18 @@ export const MUTANTS = [
     find: "  if (step === 'stop') return record.goal === 'stop' && world.platformWants !== undefined;",
     replace: "  if (step === 'stop') return true;",
   },
+  {
+    name: 'hands a machine over in the middle of its first boot',
+    seed: 3,
+    file: 'src/agent/cloud-init-end.ts',
+    find: "if (seen.state === 'running') return undefined;",
+    replace: "if (seen.state === 'running') return {};",
+  },
+  {
+    name: 'says nothing of a first boot that failed',
+    seed: 3,
+    file: 'src/agent/details.ts',
+    find: 'cloudInit === undefined ? undefined : SETUP[cloudInit],',
+    replace: 'undefined,',
+  },
 ];
