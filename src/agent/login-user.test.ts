@@ -3,7 +3,7 @@ import { parse } from 'yaml';
 import { admission, NOW, ORDER, toldAt } from '../lifecycle/fixtures.ts';
 import type { OrderData } from '../lifecycle/index.ts';
 import type { Capabilities } from '../provisioner/contract.ts';
-import { asTold, readLoginUser } from './login-user.ts';
+import { asTold, passwordProblem, readLoginUser } from './login-user.ts';
 import { planRecipe, RECIPE_DEFAULTS } from './recipe-order.ts';
 import { userDataOf } from './user-data.ts';
 
@@ -52,5 +52,19 @@ describe('the login user of an offering or a contract', () => {
     expect(asTold(seen, 'deploy').ssh).toEqual({ host: '192.0.2.7', port: 22, user: 'deploy' });
     expect(asTold(seen, undefined)).toBe(seen);
     expect(asTold({ externalId: seen.externalId }, 'deploy')).not.toHaveProperty('ssh');
+  });
+
+  it('gets no password of a backend that makes them for root only', () => {
+    const problem = (can: { setPassword?: true; newPassword?: true }, user?: string) => {
+      const record = toldAt(NOW, admission({ ...order({}), ...(user === undefined ? {} : { user }) }));
+      const provisioner = can.setPassword ? { setPassword: async () => ({ user: 'deploy' }) } : {};
+      const target = { can: { setPassword: can.setPassword ?? can.newPassword ?? false }, provisioner };
+      return passwordProblem({ target, record });
+    };
+    expect(problem({})).toBe('this backend cannot set passwords');
+    expect(problem({ newPassword: true })).toBeUndefined();
+    expect(problem({ newPassword: true }, 'root')).toBeUndefined();
+    expect(problem({ newPassword: true }, 'deploy')).toContain('for root only');
+    expect(problem({ setPassword: true }, 'deploy')).toBeUndefined();
   });
 });

@@ -1,7 +1,6 @@
 import type { ContractRecord, InstanceData, OrderData } from '../lifecycle/index.ts';
-import type { Capabilities } from '../provisioner/contract.ts';
+import type { Capabilities, Provisioner } from '../provisioner/contract.ts';
 import { userName } from '../provisioner/settings.ts';
-import type { Target } from './target.ts';
 
 /** The key of provisioner_config and instance_config that names the login user. */
 const KEY = 'ssh_user';
@@ -29,14 +28,16 @@ export function asTold<Seen extends InstanceData>(seen: Seen, user: string | und
   return seen.ssh === undefined || user === undefined ? seen : { ...seen, ssh: { ...seen.ssh, user } };
 }
 
-/** Why a machine's tenant can have no new password; undefined when that is possible. */
-export function passwordProblem({
-  target,
-  record,
-}: {
-  readonly target: Target;
+interface Asked {
+  readonly target: {
+    readonly can: { readonly setPassword: boolean };
+    readonly provisioner: Pick<Provisioner, 'setPassword'>;
+  };
   readonly record: ContractRecord;
-}): string | undefined {
+}
+
+/** Why a machine's tenant can have no new password; undefined when that is possible. */
+export function passwordProblem({ target, record }: Asked): string | undefined {
   if (!target.can.setPassword) return 'this backend cannot set passwords';
   const byBackend = target.provisioner.setPassword === undefined;
   // Clouds make one for their images' own user; whom an order's cloud-init has made beside is none of their business.

@@ -17,6 +17,7 @@ import {
 } from '../../src/guest/index.ts';
 import { systemClock } from '../../src/ports/clock.ts';
 import { systemRandom } from '../../src/ports/random.ts';
+import { CLOUD_INIT_STATUS, cloudInitState } from '../../src/provisioner/cloud-init.ts';
 import { freshOperation } from '../../src/provisioner/conformance/operations.ts';
 import { makeKey } from './ground/login.ts';
 import { buildMachineRoot, MACHINE_SCRIPT, machinesAvailable } from './ground/machine.ts';
@@ -42,6 +43,7 @@ packages_update: false
 /** scripts/machine puts the address in where it says dhcp. */
 const NETWORK = 'version: 1\nconfig:\n    - type: physical\n      name: eth0\n      subnets:\n      - type: dhcp\n';
 
+const FAILING = '#cloud-config\nruncmd: [[sh, -c, "exit 3"]]\n';
 const SCRIPT = '#!/bin/sh\necho "by the script of the offering" >/root/written\n';
 
 describe.skipIf(available !== true)(`deployments in machines with a real cloud-init and SSH server${why}`, () => {
@@ -57,7 +59,7 @@ describe.skipIf(available !== true)(`deployments in machines with a real cloud-i
     address = await boot('merged', userData({ sshKeys: [tenant.publicKey], hostKey, agentKey: agent }, DOCUMENT));
   }, 400_000);
   afterAll(async () => {
-    for (const name of ['merged', 'parts']) await tool.down(join(home, name), 'remove');
+    for (const name of ['merged', 'parts', 'failing']) await tool.down(join(home, name), 'remove');
     await rm(home, { recursive: true, force: true });
   });
 
@@ -212,6 +214,17 @@ describe.skipIf(available !== true)(`deployments in machines with a real cloud-i
       signal,
     );
     expect(refused.state).toBe('key-refused');
+  });
+
+  test('a first boot that fails is told with the end of the script, and by the file that backends read', async () => {
+    const agent = { publicKey: agentKey.publicKey, until: Date.now() + 3_600_000 };
+    const document = userData({ sshKeys: [tenant.publicKey], hostKey, agentKey: agent }, FAILING);
+    address = await boot('failing', document);
+    const outcome = await run('echo here');
+    expect(outcome).toMatchObject({ state: 'finished', exit: 0, cloudInit: 'failed' });
+    expect(outcome).toHaveProperty('output', expect.stringMatching(/^cloud-init ended with an error, .*\nhere\n$/));
+    const { stdout } = await tool.exec(join(home, 'failing'), ['cat', CLOUD_INIT_STATUS]);
+    expect(cloudInitState(stdout)).toEqual({ state: 'failed', why: expect.stringContaining('modules-final: ') });
   });
 
   async function boot(name: string, document: string): Promise<string> {
