@@ -26,6 +26,14 @@ describe('check', () => {
     });
   });
 
+  test('warns of machines that could ask nobody for names', async () => {
+    const farm = new Farm(bench, {});
+    const fixed = { static_addresses: true, cloud_init: true };
+    expect(await findings(farm, [], fixed)).toMatchObject({ 'script.nameservers.none': 'warn' });
+    for (const more of [{ nameservers: ['9.9.9.9'] }, { cloud_init: false }])
+      expect(await findings(farm, [], { ...fixed, ...more })).not.toHaveProperty('script.nameservers.none');
+  });
+
   test('runs the list and nothing else', async () => {
     const farm = new Farm(bench, { list: { success: true, instances: [] } });
     expect(await findings(farm, ['list', 'start', 'stop'])).toMatchObject({ 'script.list.works': 'pass' });

@@ -14,6 +14,8 @@ export async function checkScripts(backend: Backend, ctx: CallContext): Promise<
     const path = backend.settings[name];
     findings.push(path === undefined ? ABSENT[name as (typeof OPTIONAL)[number]] : await checkFile(name, path));
   }
+  const { static_addresses: fixed, cloud_init: documents, nameservers } = backend.settings;
+  if (fixed && documents && nameservers.length === 0) findings.push(NO_NAMESERVERS);
   if (backend.settings.list !== undefined && !findings.some(({ level }) => level === 'fail')) {
     findings.push(await checkList(backend, ctx));
   }
@@ -27,6 +29,13 @@ export async function assertRunnable({ settings, target }: Backend): Promise<voi
     if (level === 'fail') throw new ProvisionerError('config', `Target ${target}: ${title}`);
   }
 }
+
+const NO_NAMESERVERS: Finding = {
+  level: 'warn',
+  code: 'script.nameservers.none',
+  title: 'Machines get a fixed address and nobody to ask for names: nothing but their image can tell them whom.',
+  remedy: 'Set "nameservers", such as ["9.9.9.9"].',
+};
 
 const ABSENT: Record<(typeof OPTIONAL)[number], Finding> = {
   list: {
