@@ -82,8 +82,7 @@ function isSame(a: Values, b: Values): boolean {
 const MOST_ROUTES = 65_536;
 
 /** All of them or none: the first that is no route ends the looking, since whoever sends such plans is nobody to explain each to. */
-function soundRoutes() {
-  const read = routeReader();
+function soundRoutes(read: ReturnType<typeof routeReader>) {
   const list = z.custom<readonly unknown[]>((json) => Array.isArray(json) && json.length <= MOST_ROUTES, {
     error: `expected a list of at most ${MOST_ROUTES} routes`,
   });
@@ -101,11 +100,16 @@ function soundRoutes() {
   });
 }
 
-const REMEMBERED = 10_000;
+/** More than any host has machines. */
+export const REMEMBERED = 10_000;
+
+const routes = soundRoutes(routeReader());
 
 export const request = z.discriminatedUnion('op', [
   z.strictObject({ op: z.literal('about') }),
-  z.strictObject({ op: z.literal('apply'), routes: soundRoutes() }),
+  z.strictObject({ op: z.literal('apply'), routes }),
+  /** The plan that was answered with `state`, without some contracts and with these routes: of 2,000 machines one comes or goes. */
+  z.strictObject({ op: z.literal('change'), state: z.uuid(), gone: z.array(contract).max(MOST_ROUTES), routes }),
   z.strictObject({ op: z.literal('traffic') }),
   z.strictObject({ op: z.literal('answered'), localPort: portNumber, port: portNumber, ipv4 }),
   z.strictObject({ op: z.literal('survey') }),
@@ -114,10 +118,25 @@ export const request = z.discriminatedUnion('op', [
 export type Request = z.output<typeof request>;
 /** What the agent sends. */
 export type RequestInput =
-  | Exclude<z.input<typeof request>, { op: 'apply' }>
-  | { readonly op: 'apply'; readonly routes: readonly z.input<typeof route>[] };
+  | Exclude<z.input<typeof request>, { op: 'apply' | 'change' }>
+  | { readonly op: 'apply'; readonly routes: readonly z.input<typeof route>[] }
+  | {
+      readonly op: 'change';
+      readonly state: string;
+      readonly gone: readonly string[];
+      readonly routes: readonly z.input<typeof route>[];
+    };
 
 const names = z.array(z.string());
+
+const applied = z.object({
+  repaired: names,
+  refused: z.array(z.object({ contract, why: z.string() })),
+  /** By this name the plan can be changed. Helpers of before do not say one. */
+  state: z.uuid().optional(),
+});
+
+export type AppliedAnswer = z.output<typeof applied>;
 
 /** The answers, by request. */
 export const answers = {
@@ -128,10 +147,9 @@ export const answers = {
     /** The settings by which the helper goes, as text: they are compared, not used. */
     settings: z.string(),
   }),
-  apply: z.object({
-    repaired: names,
-    refused: z.array(z.object({ contract, why: z.string() })),
-  }),
+  apply: applied,
+  /** Without `applied` nothing was done: the plan of that name is not the latest any more, and all of it has to be said. */
+  change: z.object({ applied: applied.optional() }),
   traffic: z.object({
     traffic: z.array(z.object({ contract, bytesIn: z.number(), bytesOut: z.number() })),
   }),

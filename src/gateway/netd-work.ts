@@ -1,6 +1,7 @@
 import { VERSION } from '../host/version.ts';
 import { parseContractId } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
+import { createPlanMemory, type PlanMemory } from './netd-plan.ts';
 import type { Answer, Op, Request } from './netd-protocol.ts';
 import { readChains } from './nft-read.ts';
 import type { Nft } from './nft-run.ts';
@@ -23,6 +24,7 @@ export interface NetdDeps {
 
 export function createNetdWork(deps: NetdDeps): NetdWork {
   const table = createNftTable(deps.settings, deps.nft);
+  const bench = { ...deps, table, memory: createPlanMemory() };
   let last: Promise<unknown> = Promise.resolve();
   /** Two transactions of ours at once would undo each other. */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -31,7 +33,7 @@ export function createNetdWork(deps: NetdDeps): NetdWork {
     return mine;
   };
   return {
-    answer: (request, signal) => inTurn(() => work(request, table, deps, signal)),
+    answer: (request, signal) => inTurn(() => work(request, bench, signal)),
     async start(signal) {
       const made = await inTurn(() => table.ensure(signal));
       if (made.length > 0) deps.log.info({ made }, 'netd: the table was made; nothing is open until the agent says so');
@@ -39,20 +41,34 @@ export function createNetdWork(deps: NetdDeps): NetdWork {
   };
 }
 
-async function work(request: Request, table: NftTable, deps: NetdDeps, signal: AbortSignal): Promise<Answer<Op>> {
-  const { settings, nft, log } = deps;
+interface Workbench extends NetdDeps {
+  readonly table: NftTable;
+  readonly memory: PlanMemory;
+}
+
+async function work(request: Request, bench: Workbench, signal: AbortSignal): Promise<Answer<Op>> {
+  const { settings, nft, log, table, memory } = bench;
   switch (request.op) {
     case 'about': {
       const { bridge } = await table.ability(signal);
       return { version: VERSION, nft: await nft.version(signal), bridge, settings: settingsText(settings) };
     }
-    case 'apply': {
-      const { machines, refused } = planRoutes(settings, request.routes.map(asRoute));
+    case 'apply':
+    case 'change': {
+      const asked = memory.ask(request);
+      // Only a change can be of a plan that is not there any more.
+      if (asked === undefined) return {};
+      const { machines, refused } = planRoutes(settings, asked.routes);
       const repaired = await table.apply(machines, signal);
-      for (const [contract, why] of [...refused].slice(0, TOLD)) log.warn({ contract, why }, 'netd: route refused');
-      if (refused.size > TOLD) log.warn({ more: refused.size - TOLD }, 'netd: more routes were refused');
+      memory.made(asked);
+      tellRefused(refused, log);
       if (repaired.length > 0) log.info({ repaired, machines: machines.size }, 'netd: repaired');
-      return { repaired: [...repaired], refused: [...refused].map(([contract, why]) => ({ contract, why })) };
+      const applied = {
+        repaired: [...repaired],
+        refused: [...refused].map(([contract, why]) => ({ contract, why })),
+        state: asked.state,
+      };
+      return request.op === 'apply' ? applied : { applied };
     }
     case 'traffic':
       return { traffic: trafficOf(await table.bytes(signal)) };
@@ -63,15 +79,13 @@ async function work(request: Request, table: NftTable, deps: NetdDeps, signal: A
   }
 }
 
+function tellRefused(refused: ReadonlyMap<string, string>, log: Log): void {
+  for (const [contract, why] of [...refused].slice(0, TOLD)) log.warn({ contract, why }, 'netd: route refused');
+  if (refused.size > TOLD) log.warn({ more: refused.size - TOLD }, 'netd: more routes were refused');
+}
+
 /** A plan that is wrong throughout must not fill the disk with what is wrong with it. */
 const TOLD = 20;
-
-type WireRoute = Extract<Request, { op: 'apply' }>['routes'][number];
-
-function asRoute({ contract, firstPort, portCount, ipv4, ipv6, mac, sshPort, pace }: WireRoute) {
-  const machine = { ipv4, sshPort, ...(ipv6 === undefined ? {} : { ipv6 }), ...(mac === undefined ? {} : { mac }) };
-  return { contract, slug: '', firstPort, portCount, machine, ...(pace === undefined ? {} : { pace }) };
-}
 
 /** Counters say themselves whose they are, so that they can be read with nothing else known. */
 function trafficOf(bytes: Awaited<ReturnType<NftTable['bytes']>>): Answer<'traffic'>['traffic'] {

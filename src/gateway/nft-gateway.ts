@@ -1,7 +1,6 @@
 import type { GatewayConfig } from '../config/types.ts';
-import type { ContractId } from '../ports/ids.ts';
 import { createNetdClient } from './netd-client.ts';
-import { routeReader, wireRoute } from './netd-protocol.ts';
+import { createApply } from './nft-apply.ts';
 import { gatewayFindings } from './nft-findings.ts';
 import { proveRoute } from './nft-prove.ts';
 import type { Gateway } from './port.ts';
@@ -12,24 +11,11 @@ import type { Gateway } from './port.ts';
  */
 export function createNftGateway(settings: GatewayConfig): Gateway {
   const helper = createNetdClient(settings.helperSocket);
-  const readRoute = routeReader();
   return {
     publicIp: settings.publicIp,
     nameOf: () => undefined,
 
-    async apply(routes, signal) {
-      const refused = new Map<ContractId, string>();
-      const sound = routes.flatMap((route) => {
-        const read = readRoute(wireRoute(route));
-        if (!('why' in read)) return [read];
-        // The helper would refuse the whole request for it.
-        refused.set(route.contract, `it is no route: ${read.why}`);
-        return [];
-      });
-      const answer = await helper.ask({ op: 'apply', routes: sound }, signal);
-      for (const { contract, why } of answer.refused) refused.set(contract, why);
-      return { repaired: answer.repaired, refused, missing: new Map() };
-    },
+    apply: createApply(helper),
 
     prove: (route, signal) => proveRoute(helper, settings, route, signal),
 

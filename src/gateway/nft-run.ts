@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { closeSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -70,27 +70,27 @@ const LIMIT_MS = 30_000;
 const OUTPUT_BYTES = 256 * 1024 * 1024;
 
 async function run(program: string, args: readonly string[], signal: AbortSignal, input = ''): Promise<Ended> {
-  const stdin = await inputFile(input);
+  const stdin = inputFile(input);
   try {
-    return await runWith(program, args, signal, stdin.fd);
+    return await runWith(program, args, signal, stdin);
   } finally {
-    await stdin.close();
+    closeSync(stdin);
   }
 }
 
 /**
  * The input as a file without a name. nft opens /dev/stdin by its path, which the kernel allows for files and pipes; what Node calls a
- * pipe is a socket.
+ * pipe is a socket. Not awaited: a page of memory is written in less time than it takes to ask somebody else to do it.
  */
-async function inputFile(input: string): Promise<FileHandle> {
+function inputFile(input: string): number {
   const path = join(tmpdir(), `dc-agent-nft.${randomUUID()}`);
-  const handle = await open(path, 'wx+', 0o600);
+  const file = openSync(path, 'wx+', 0o600);
   try {
-    await unlink(path);
-    await handle.writeFile(input);
-    return handle;
+    unlinkSync(path);
+    writeFileSync(file, input);
+    return file;
   } catch (error) {
-    await handle.close();
+    closeSync(file);
     throw error;
   }
 }

@@ -7,7 +7,19 @@ import type { Route } from './port.ts';
  * Why a route may not be, by itself; undefined when it may. These are the limits that hold against a daemon gone bad: no port
  * outside the range, nothing that leads anywhere but into the tenants' network.
  */
-export function objection(settings: NetworkSettings, { firstPort, portCount, machine }: Route): string | undefined {
+export function objection(settings: NetworkSettings, route: Route): string | undefined {
+  const known = sound.get(settings) ?? new WeakSet();
+  sound.set(settings, known);
+  if (known.has(route)) return undefined;
+  const why = problemOf(settings, route);
+  if (why === undefined) known.add(route);
+  return why;
+}
+
+/** Routes that were looked at before: of thousands few are new. */
+const sound = new WeakMap<NetworkSettings, WeakSet<Route>>();
+
+function problemOf(settings: NetworkSettings, { firstPort, portCount, machine }: Route): string | undefined {
   const { portRangeStart, portRangeEnd, portsPerVm, tenantNetwork } = settings;
   const last = firstPort + portCount - 1;
   if (firstPort < portRangeStart || last > portRangeEnd) {

@@ -166,9 +166,15 @@ describe.skipIf(available !== true)(`the network helper, attacked by somebody in
       JSON.stringify({ op: 'apply', routes: [{ ...honest, ipv4: '10.77.0.3; accept' }] }).concat('\n'),
       /not a request: .*route 0/,
     ],
+    ['a change of a plan without a name', '{"op":"change","state":"latest","gone":[],"routes":[]}\n', /not a request/],
+    [
+      'a change of a plan that nobody has made',
+      `{"op":"change","state":"00000000-0000-4000-8000-000000000000","gone":["${honest.contract}"],"routes":[]}\n`,
+      /"answer":\{\}/,
+    ],
     ['bytes that are no text', Buffer.from([0xff, 0xfe, 0x00, 0x0a]), /one line of JSON/],
     ['more routes than there are ports', `{"op":"apply","routes":[${'0,'.repeat(65_536)}0]}\n`, /at most 65536 routes/],
-  ])('%s is refused with a reason, and changes nothing', async (_, text, reason) => {
+  ])('%s is answered in words, and changes nothing', async (_, text, reason) => {
     expect(await isServed()).toBe(true);
     const before = await forwards();
     expect(await answers(text)).toMatch(reason);
