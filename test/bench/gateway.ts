@@ -110,7 +110,8 @@ async function measure(scope: Scope, { gateway, settings, nft, alone, cpuMs }: W
     ],
     notes: [
       'gateway: through the real helper and nft, in a network namespace of its own; each machine has ten ports and two counters. ' +
-        '“By nft alone” is the same JSON in the same namespace, given to nft without any of this. Processor time is the helper’s and ' +
+        '“By nft alone” is the same JSON in the same namespace, given to nft without any of this; taking a machine away, most of that is waiting ' +
+        'for the kernel to let go of the entries. Processor time is the helper’s and ' +
         `nft’s together, in steps of 10 ms; beside other work on the machine it says more: ${TOLD.map((what) => `${Math.round(middle(what, 'cpu'))} ms for ${what}`).join('; ')}.`,
     ],
   };
