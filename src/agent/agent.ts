@@ -4,6 +4,7 @@ import { type HeartbeatAnswer, PlatformError } from '../platform/api.ts';
 import type { Cancel } from '../ports/clock.ts';
 import type { ContractId, OperationId } from '../ports/ids.ts';
 import { AccessRequests, accessLoop } from './access.ts';
+import { addressHolder } from './address-holder.ts';
 import { ClockWatch } from './clock-watch.ts';
 import type { AgentDeps } from './deps.ts';
 import { Parked } from './failures.ts';
@@ -258,6 +259,13 @@ export class Agent {
     return this.#workers.get(contract)?.power === 'absent';
   }
 
+  #holderOf(address: string, asking: ContractId): ContractId | undefined {
+    return addressHolder(address, asking, this.deps.ledger.records.values(), (record) => {
+      if (this.#isAbsent(record)) return 'absent';
+      return this.#workers.get(record.contract)?.target.seenOf(record);
+    });
+  }
+
   *#openRecords(): Iterable<ContractRecord> {
     for (const worker of this.#workers.values()) yield worker.record;
   }
@@ -293,6 +301,7 @@ export class Agent {
       ...(this.routes === undefined ? {} : { routes: this.routes }),
       traffic: this.traffic,
       platformWants: () => this.sightings.wordOn(contract, deps.clock.monotonic() - freshMs),
+      holderOf: (address) => this.#holderOf(address, contract),
       ...(lane === undefined ? {} : { lane }),
       onClosed: (closed) => this.#workers.delete(closed),
     });

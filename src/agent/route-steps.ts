@@ -58,12 +58,13 @@ function lane(routes: StepContext['routes']): NonNullable<StepContext['routes']>
 }
 
 /**
- * With the host key that the machine must show, where that is known. Only until it is handed over: then its keys are the tenant's own
- * business, and the kernel's word that the answer came from its address has to do.
+ * With the host key that the machine must show, where that is known. One that was handed over comes here because it is said to have
+ * moved, which may be a lie of the guest's: who shows another key there than at the handing over may be a neighbour.
  */
 function pinned(route: Route, { deps, record, target }: StepContext): Route {
   const pin = record.goal === 'deliver' ? pinOf(deps.vault, record, target.provisioner.capabilities) : undefined;
-  return pin === undefined ? route : { ...route, machine: { ...route.machine, hostKey: pin.fingerprint } };
+  const hostKey = pin?.fingerprint ?? record.hostKey;
+  return hostKey === undefined ? route : { ...route, machine: { ...route.machine, hostKey } };
 }
 
 /** The machine may still be booting, so a proof that fails is tried again for a while. */

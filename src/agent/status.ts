@@ -149,6 +149,15 @@ function findings(agent: Agent): Finding[] {
         'Restore it from a backup under the same id, or end the contract.',
       );
     }
+    if (worker.disbelieved !== undefined) {
+      const { address, holder } = worker.disbelieved;
+      add(
+        'warn',
+        'machine.address-claimed',
+        `Target ${worker.target.name} shows the machine of contract ${worker.contract} at ${address}, where that of contract ${holder} is`,
+        'Its route stays as it was. If its tenant did not have it say so, look at who hands out addresses there.',
+      );
+    }
     if (worker.record.goal === 'stop' && !worker.target.can.stop) {
       add(
         'warn',

@@ -35,6 +35,8 @@ export interface WorkerOptions {
   readonly clockWatch: ClockWatch;
   /** What the platform wants of a machine that was handed over, by an answer that is still fresh. */
   readonly platformWants: () => 'remove' | 'stop' | undefined;
+  /** Whose machine, of all but this contract's, is known to be at an address. */
+  readonly holderOf: (address: string) => ContractId | undefined;
   /** Absent without a gateway. */
   readonly routes?: RouteLane;
   readonly traffic: TrafficBook;
@@ -75,6 +77,7 @@ export class Worker {
   #step: { readonly step: Step; readonly controller: AbortController } | undefined;
   readonly #seen = new Seen();
   readonly #requests = new Requests();
+  #disbelieved: { readonly address: string; readonly holder: ContractId } | undefined;
   #decision: Decision = { kind: 'wait', why: 'starting' };
 
   constructor(options: WorkerOptions) {
@@ -185,6 +188,11 @@ export class Worker {
     const running = this.#step?.step;
     if (!this.#seen.isCurrent(begunAt) || (running !== undefined && CHANGING.has(running))) return;
     const address = addressOf(instance);
+    const holder = address === undefined || address === addressOf(known) ? undefined : this.#options.holderOf(address);
+    if (holder !== undefined && this.#disbelieved?.holder !== holder)
+      this.#log.warn({ address, holder }, 'the machine is said to be where another one of ours is: not believed');
+    this.#disbelieved = address === undefined || holder === undefined ? undefined : { address, holder };
+    if (holder !== undefined) return;
     if (address === undefined || address === addressOf(known) || !isBehindHost(instance)) return;
     this.#log.warn({ from: addressOf(known), to: address }, 'the machine has another address: its route follows');
     this.enter([{ type: 'instance', instance: asTold({ ...known, ...instance }, known.ssh?.user) }], 'another address');
@@ -198,6 +206,11 @@ export class Worker {
   resetPassword(sealFor?: string): void {
     this.#requests.askPassword(sealFor);
     this.wake();
+  }
+
+  /** Where its backend shows the machine although another one of ours is there. */
+  get disbelieved(): { readonly address: string; readonly holder: ContractId } | undefined {
+    return this.#disbelieved;
   }
 
   get power(): SeenPower | undefined {

@@ -158,9 +158,18 @@ function taken(other: Route | undefined): string | undefined {
   return other === undefined ? undefined : `its machine has the address of contract ${other.contract}`;
 }
 
-/** What is open and proved had its address before what is yet to be opened. */
+/** By how well an address is known to be theirs; of those that are alike, who came first. */
 function byClaim(one: ContractRecord, other: ContractRecord): number {
-  return Number(other.routeState === 'open') - Number(one.routeState === 'open') || one.admittedAt - other.admittedAt;
+  return certainty(other) - certainty(one) || one.admittedAt - other.admittedAt;
+}
+
+/**
+ * What is open was proved. A machine that is being made has its address from whoever gives them out; one that was handed over and is
+ * said to have moved may only say so, to be in the way of whoever gets that address next.
+ */
+function certainty({ delivered, routeState }: ContractRecord): number {
+  if (routeState === 'open') return 2;
+  return delivered ? 0 : 1;
 }
 
 function wanted(record: ContractRecord): Route | undefined {

@@ -56,6 +56,10 @@ export interface Backend {
   readonly behindHost?: true;
   /** Gives a machine another private address, as a DHCP server may. */
   readdress?(id: string): void;
+  /** The private address of a machine. */
+  addressOf?(id: string): string;
+  /** From now on a machine's guest says that it has this address, and the plugin believes it. */
+  lie?(id: string, address: string): void;
   /** The real plugin on it, for one process of one host. */
   open(client: Client): Provisioner;
   /** Told before of what is sold on it, where the plugin has to know that. */

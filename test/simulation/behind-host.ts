@@ -15,6 +15,7 @@ export function behindHost(make: MakeBackend): MakeBackend {
   return (clock, random, options) => {
     const inner = make(clock, random, options);
     const leases = new Map<string, string>();
+    const lies = new Map<string, string>();
 
     const renew = (): void => {
       const present = new Set(inner.machines().map(({ id }) => id));
@@ -36,7 +37,7 @@ export function behindHost(make: MakeBackend): MakeBackend {
     });
     const placed = (instance: Instance): Instance => {
       if (instance.ssh === undefined) return instance;
-      const host = addressOf(instance.externalId);
+      const host = lies.get(instance.externalId) ?? addressOf(instance.externalId);
       return { ...instance, ipv4: host, ssh: { ...instance.ssh, host, port: SSH_PORT } };
     };
 
@@ -49,6 +50,8 @@ export function behindHost(make: MakeBackend): MakeBackend {
         while (taken.has(address(number))) number++;
         leases.set(id, address(number));
       },
+      addressOf,
+      lie: (id, claimed) => void lies.set(id, claimed),
       open: (client) => privately(inner.open(client), placed),
       machines: () => {
         renew();

@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Contract } from '../../simulators/platform/state.ts';
+import { statusDocument } from '../../src/agent/status.ts';
+import type { ContractId } from '../../src/ports/ids.ts';
 import { BACKENDS } from './backends.ts';
 import { type Host, World } from './world.ts';
 
@@ -58,5 +60,60 @@ describe('a machine behind its host', () => {
     world.platform.admin.cancel(contract.id);
     await world.run(3 * MINUTE, () => contract.terminatedAt !== undefined);
     expect([openAtTheEnd, host.kernel.routes]).toEqual([false, []]);
+  });
+
+  describe('whose guest lies about its address', () => {
+    let neighbour: Contract;
+    const doorsOf = (id: string): string[] =>
+      host.kernel.routes.filter((route) => route.contract === id).map(({ machine }) => machine.ipv4);
+    const addressOf = (id: string): string => world.backend.addressOf?.(world.machinesOf(id)[0] ?? '') ?? '';
+    const lie = (address: string): void => world.backend.lie?.(world.machinesOf(contract.id)[0] ?? '', address);
+
+    beforeEach(async () => {
+      neighbour = world.rent();
+      await world.run(2 * MINUTE, () => neighbour.status === 'active');
+    });
+
+    /** The neighbour's whole state as the agent tells it, and that its port still leads to it. */
+    const expectUnharmed = (): void => {
+      expect(doorsOf(neighbour.id)).toEqual([addressOf(neighbour.id)]);
+      expect(host.process?.agent?.health.viewOf(neighbour.id as ContractId)?.state).toBe('up');
+      expect(neighbour.status).toBe('active');
+    };
+
+    it('and names its neighbour’s: its own port stays where it was, the neighbour’s too, and the operator is told', async () => {
+      const own = addressOf(contract.id);
+      lie(addressOf(neighbour.id));
+      await world.run(10 * MINUTE);
+      expect(doorsOf(contract.id)).toEqual([own]);
+      expectUnharmed();
+      const { agent } = host.process ?? {};
+      if (agent === undefined) throw new Error('it does not run');
+      const { findings } = statusDocument(agent, 1);
+      expect(findings.map(({ code }) => code)).toContain('machine.address-claimed');
+    });
+
+    it.each(['127.0.0.1', '0.0.0.0', '169.254.169.254', '224.0.0.1', '8.8.8.8', 'fe80::1', '::1', 'evil.example'])(
+      'and names %s: no port leads there',
+      async (claimed) => {
+        const own = addressOf(contract.id);
+        lie(claimed);
+        await world.run(10 * MINUTE);
+        expect(doorsOf(contract.id)).toEqual([own]);
+        expectUnharmed();
+      },
+    );
+
+    it('and names the one that the next machine will get: that one is handed over all the same', async () => {
+      lie('10.0.0.4');
+      await world.run(5 * MINUTE);
+      const next = world.rent();
+      await world.run(5 * MINUTE, () => next.status === 'active');
+      expect(next.status).toBe('active');
+      expect(addressOf(next.id)).toBe('10.0.0.4');
+      expect(doorsOf(next.id)).toEqual(['10.0.0.4']);
+      expect(doorsOf(contract.id)).toEqual([]);
+      expectUnharmed();
+    });
   });
 });
