@@ -66,15 +66,18 @@ describe('an address for a new machine', () => {
   });
 });
 
-test('a machine of a test gets the highest address that nobody had', () => {
-  const of = (...taken: string[]) =>
+test('a machine of a test gets an address of the upper half by chance, and never one that somebody had', () => {
+  const of = (chance: number, ...taken: string[]) =>
     testAddress(
       SMALL,
       taken.map((ipv4) => ({ ipv4, freedAt: 0 })),
+      { float: () => chance },
     )?.ipv4;
-  expect(of()).toBe('10.77.0.6');
-  expect(of('10.77.0.6', '10.77.0.2')).toBe('10.77.0.5');
-  expect(of('10.77.0.2', '10.77.0.3', '10.77.0.4', '10.77.0.5', '10.77.0.6')).toBeUndefined();
+  expect(of(0)).toBe('10.77.0.4');
+  expect(of(0.99)).toBe('10.77.0.6');
+  expect(of(0.99, '10.77.0.6', '10.77.0.2')).toBe('10.77.0.5');
+  expect(of(0, '10.77.0.4', '10.77.0.5', '10.77.0.6')).toBe('10.77.0.3');
+  expect(of(0.5, '10.77.0.2', '10.77.0.3', '10.77.0.4', '10.77.0.5', '10.77.0.6')).toBeUndefined();
 });
 
 function blocked(taken: readonly TakenAddress[], ipv4: string): boolean {

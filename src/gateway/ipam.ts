@@ -1,3 +1,4 @@
+import type { Random } from '../ports/random.ts';
 import type { StaticAddress } from '../provisioner/contract.ts';
 import { gatewayOf, isAssignable, parseNetwork, toNumber, toText } from './ipam-network.ts';
 
@@ -31,16 +32,28 @@ export function freeAddress(network: string, taken: Iterable<TakenAddress>, now:
 }
 
 /**
- * An address for a machine of a test, which no contract's record names: the highest that nobody is remembered to have had, because
- * an agent that runs meanwhile gives the lowest away.
+ * An address for a machine of a test, which no contract's record names. One of the upper half, because an agent that runs meanwhile gives
+ * the lowest away, and drawn, because nobody remembers what the test before had: this host goes on sending packets for the next machine at
+ * one address to the network card of the last for up to a minute. Where those that are drawn are taken, the highest that is not.
  */
-export function testAddress(network: string, taken: Iterable<TakenAddress>): StaticAddress | undefined {
+export function testAddress(
+  network: string,
+  taken: Iterable<TakenAddress>,
+  random: Pick<Random, 'float'>,
+): StaticAddress | undefined {
   const { base, size } = parseNetwork(network);
   const lastUse = latestUses(taken);
+  const half = base + Math.floor(size / 2);
+  for (let draw = 0; draw < DRAWS; draw++) {
+    const address = half + Math.floor(random.float() * (base + size - 1 - half));
+    if (address >= base + 2 && !lastUse.has(address)) return staticAddress(network, toText(address));
+  }
   for (let address = base + size - 2; address >= base + 2; address--)
     if (!lastUse.has(address)) return staticAddress(network, toText(address));
   return undefined;
 }
+
+const DRAWS = 32;
 
 /** What a machine is told of an address of the network; undefined where no machine may have it. */
 export function staticAddress(network: string, ipv4: string): StaticAddress | undefined {

@@ -58,7 +58,7 @@ async function freeForTest({ agent, gateway }: Config): Promise<StaticAddress | 
   const earlier = (await storedTrials(agent.stateDir)).records.flatMap(({ ipv4 }) =>
     ipv4 === undefined ? [] : { ipv4 },
   );
-  const address = testAddress(gateway.tenantNetwork, [...takenAddresses(records), ...earlier]);
+  const address = testAddress(gateway.tenantNetwork, [...takenAddresses(records), ...earlier], systemRandom);
   if (address === undefined) throw new Failure({ what: `no address is free in ${gateway.tenantNetwork}` });
   return address;
 }
