@@ -39,6 +39,10 @@ export function renderStory(story: Story, colors: Colors): string {
     `${colors.bold('target')}    ${oneLine(story.target)}`,
     `${colors.bold('phase')}     ${story.phase}${story.why === '' ? '' : ` (${oneLine(story.why)})`}`,
     `${colors.bold('next')}      ${oneLine(story.next)}`,
+    // The platform would count every report of a machine that is off as downtime.
+    ...(story.phase === 'paused'
+      ? [`${colors.bold('health')}    neither asked nor reported while paused, by design`]
+      : []),
     ...(story.hostKey === undefined
       ? []
       : [`${colors.bold('host key')}  ${oneLine(story.hostKey.fingerprint)} (${story.hostKey.trust})`]),

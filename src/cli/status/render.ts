@@ -133,7 +133,7 @@ function activity(contract: ContractStatus, colors: Colors): string {
 
 function healthWords(health: ContractStatus['health']): string {
   if (health === undefined) return '';
-  if (health.state === 'paused') return 'health is not reported while paused';
+  if (health.state === 'paused') return 'neither asked nor reported while paused, by design';
   const latency = health.latencyMs === undefined ? '' : `, answers in ${health.latencyMs} ms`;
   return `${health.state}${latency}`;
 }
