@@ -3,8 +3,8 @@ import { parseContractId } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
 import { createPlanMemory, type PlanMemory } from './netd-plan.ts';
 import type { Answer, Op, Request } from './netd-protocol.ts';
-import { readChains } from './nft-read.ts';
 import type { Nft } from './nft-run.ts';
+import { surveyOthers } from './nft-survey.ts';
 import { createNftTable, type NftTable } from './nft-table.ts';
 import { planRoutes } from './plan.ts';
 import { type NetworkSettings, settingsText } from './plan-settings.ts';
@@ -75,7 +75,7 @@ async function work(request: Request, bench: Workbench, signal: AbortSignal): Pr
     case 'answered':
       return { answered: await table.answered(request.localPort, request.port, request.ipv4, signal) };
     case 'survey':
-      return survey(await nft.list(['list', 'chains'], signal), settings.nftTable);
+      return surveyOthers(nft, settings, signal);
   }
 }
 
@@ -93,17 +93,4 @@ function trafficOf(bytes: Awaited<ReturnType<NftTable['bytes']>>): Answer<'traff
     const contract = parseContractId(name);
     return contract === undefined ? [] : [{ contract, bytesIn: sum.in, bytesOut: sum.out }];
   });
-}
-
-function survey(listing: unknown, own: string): Answer<'survey'> {
-  const others = readChains(listing).filter(
-    ({ table, family }) => table !== own || !['inet', 'bridge'].includes(family),
-  );
-  const forwarding = others.filter(
-    ({ hook, policy, family }) => hook === 'forward' && policy === 'drop' && (family === 'ip' || family === 'inet'),
-  );
-  return {
-    forwardDrops: forwarding.map(({ family, table, name }) => `${family} ${table} ${name}`),
-    tables: [...new Set(others.map(({ family, table }) => `${family} ${table}`))],
-  };
 }

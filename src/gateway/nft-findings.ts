@@ -161,7 +161,7 @@ export function foreignFindings(settings: NetworkSettings, survey: Answer<'surve
       title: `Another program’s chain (${chain}) drops forwarded packets that it does not know; it must know the machines’ interface.`,
       remedy: docker
         ? `Beside Docker: ${commands.join('; ')}. Else: iptables -P FORWARD ACCEPT.`
-        : `Let packets from and to ${names.join(', ')} through there; with firewalld: firewall-cmd --permanent --zone=trusted --add-interface=${names[0]}`,
+        : `Let packets from and to ${names.join(', ')} through there; with firewalld: firewall-cmd --permanent --zone=trusted --add-interface=${names[0]}; firewall-cmd --reload`,
     };
   });
 }
