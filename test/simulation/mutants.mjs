@@ -43,7 +43,7 @@ export const MUTANTS = [
   },
   {
     name: 'goes on with the uptime log before what a crash tore off',
-    seed: 160,
+    seed: 984,
     file: 'src/health/open-last.ts',
     find: 'if (whole < bytes.length) await disk.truncate(path, whole);',
     replace: '{}',
@@ -158,7 +158,7 @@ export const MUTANTS = [
   },
   {
     name: 'acts on an old verdict after a restart',
-    seed: 34,
+    seed: 1106,
     file: 'src/lifecycle/decide.ts',
     find: "if (world.platformWants === undefined) return { kind: 'wait', why: ASK_AGAIN };",
     replace: '',
@@ -307,7 +307,7 @@ export const MUTANTS = [
     seed: 3,
     backend: 'gateway',
     file: 'src/lifecycle/route.ts',
-    find: 'if (isReserved(record, now)) for (const port of portsOf(record.route)) taken.add(port);',
+    find: 'if (record.contract !== contract && isReserved(had, now)) for (const port of portsOf(had.route)) taken.add(port);',
     replace: '',
   },
   {
