@@ -25,7 +25,7 @@ export interface CloudInitSeen {
 
 /**
  * Waits until cloud-init has ended in a machine that a login was seen at, by the backend's own hand, within bounds: one call for a machine
- * without it, or that is done. Nothing where that was seen before, or where the recipe sees to it by itself. What cannot be found out
+ * without it, or that is done. Nothing where that was seen since the last start, or where the recipe sees to it by itself. What cannot be found out
  * holds nothing up. Rejects only with the signal's reason.
  */
 export async function lookAtCloudInit(context: StepContext): Promise<CloudInitSeen> {
@@ -33,7 +33,7 @@ export async function lookAtCloudInit(context: StepContext): Promise<CloudInitSe
   const { provisioner } = target;
   const plan = planOf(record, target.can);
   const byRecipe = plan?.by === 'ssh' || (plan !== undefined && record.order.cloudInit !== undefined);
-  if (byRecipe || record.cloudInit !== undefined || record.recipe !== undefined) return {};
+  if (byRecipe || record.cloudInit !== undefined) return {};
   if (provisioner.cloudInit === undefined)
     return provisioner.capabilities.userData === undefined ? {} : { cloudInit: 'unseen' };
   const deadline = deps.clock.monotonic() + PATIENCE_MS;

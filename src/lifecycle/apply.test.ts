@@ -205,6 +205,13 @@ describe('apply', () => {
       expect([kept.goal, andThen(kept, done('start')).verified]).toEqual(['keep', true]);
     });
 
+    it('of a start asks for another look at cloud-init before a machine is handed over, and not after', () => {
+      const booted = told(...upTo('create'), ...did('verify', { cloudInit: 'done' }));
+      expect([booted.cloudInit, andThen(booted, done('start')).cloudInit]).toEqual(['done', undefined]);
+      const handedOver = andThen(booted, done('deliver'));
+      expect(andThen(handedOver, done('start')).cloudInit).toBe('done');
+    });
+
     it.each([
       done('publish-name'),
       done('recipe'),

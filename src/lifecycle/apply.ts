@@ -283,15 +283,18 @@ function succeeded(
       return { ...base, power: 'stopped' };
     case 'start':
       return {
-        ...withInstance(base, event.instance),
+        ...withInstance(record.goal === 'deliver' ? unseen(base) : base, event.instance),
         power: 'running',
-        // What is to be handed over must be seen to let a login in after its last start.
-        ...(record.goal === 'deliver' ? { verified: false } : {}),
         starts: { count: countStarts(record, at), lastAt: at },
       };
     default:
       return base;
   }
+}
+
+/** What is to be handed over must be seen to let a login in after its last start, and cloud-init works at every start. */
+function unseen(record: ContractRecord): ContractRecord {
+  return { ...without(record, 'cloudInit'), verified: false };
 }
 
 const CRASH_LOOP_WINDOW_MS = 3_600_000;

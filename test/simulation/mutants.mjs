@@ -158,7 +158,7 @@ export const MUTANTS = [
   },
   {
     name: 'acts on an old verdict after a restart',
-    seed: 1106,
+    seed: 214,
     file: 'src/lifecycle/decide.ts',
     find: "if (world.platformWants === undefined) return { kind: 'wait', why: ASK_AGAIN };",
     replace: '',

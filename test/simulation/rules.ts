@@ -484,8 +484,11 @@ export class Rules {
       const excused = this.excuses.lost.has(record.contract) || this.excuses.sacrificed.has(record.contract);
       if (live && !excused && record.goal === 'remove') found.push(`${name} waits to be removed (${record.reason})`);
       // A VMID that a stranger took, whom our token cannot see, is never called free: that is for people to look at.
-      const unseen = this.excuses.lost.has(record.contract) && this.#world.backend.type === 'proxmox';
-      if (!live && !unseen)
+      const isLost = this.excuses.lost.has(record.contract);
+      const unseen = isLost && this.#world.backend.type === 'proxmox';
+      // Handed over once, forgotten by a restored platform, and without room for another machine: it waits for the end of its paid time.
+      const waits = isLost && this.excuses.restoredAt !== undefined && record.goal === 'keep';
+      if (!live && !unseen && !waits)
         found.push(`${name} is still open (${record.goal}${record.reason === undefined ? '' : ` ${record.reason}`})`);
       else if (live && record.running !== undefined && !this.excuses.lost.has(record.contract))
         found.push(`${name} is in the middle of ${record.running.step}`);

@@ -151,7 +151,7 @@ function createdLate(random: SeededRandom): Scene {
 /** A tenant whom the rest of the story leaves alone. */
 const ON_HIS_OWN = 99;
 
-/** The agent hears of a pause and cannot do it, dies, and nobody tells it that the pause was lifted before it is back. */
+/** The agent hears of a pause and cannot do it, dies, and when it is back nobody is there to tell it that the pause was lifted. */
 function takenBackWhileAway(at: number): Misfortune {
   const away = 400_000;
   const name = ON_HIS_OWN;
@@ -162,6 +162,7 @@ function takenBackWhileAway(at: number): Misfortune {
       { at: at + 125_000, action: { kind: 'pause', name } },
       { at: at + 200_000, action: { kind: 'crash', host: 0, calls: 0, when: 'before', power: false, downMs: away } },
       { at: at + 215_000, action: { kind: 'resume', name } },
+      { at: at + 590_000, action: { kind: 'platform-outage', forMs: 60_000 } },
     ],
     lastsMs: at + away + 270_000,
   };
