@@ -43,7 +43,7 @@ export const MUTANTS = [
   },
   {
     name: 'goes on with the uptime log before what a crash tore off',
-    seed: 984,
+    seed: 1146,
     file: 'src/health/open-last.ts',
     find: 'if (whole < bytes.length) await disk.truncate(path, whole);',
     replace: '{}',
