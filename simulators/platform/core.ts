@@ -111,7 +111,8 @@ export function createPlatformCore(deps: { clock: Clock; random: Random; options
           () => remember(lastAnswers, key, answer(dispatcher, request)),
           () => lastAnswers.get(key),
         );
-        const outcome = { ...effect, response: dated(effect.response, clock.now()), route };
+        const { transport, delayMs } = effect;
+        const outcome = { response: dated(effect.response, clock.now()), transport, delayMs, route };
         for (const listener of listeners) listener({ at: clock.now(), request, outcome });
         return outcome;
       },
@@ -169,8 +170,8 @@ function remember(answers: Map<string, Answer>, key: string, given: Answer): Ans
   return given;
 }
 
-function dated(response: Answer, now: number): Answer {
-  return { ...response, headers: { ...response.headers, date: httpDate(Math.trunc(now / 1000)) } };
+function dated({ status, headers, body }: Answer, now: number): Answer {
+  return { status, headers: { ...headers, date: httpDate(Math.trunc(now / 1000)) }, body };
 }
 
 let lastDate = { second: Number.NaN, text: '' };

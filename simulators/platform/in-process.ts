@@ -32,7 +32,7 @@ export function inProcessTransport(core: PlatformCore, options: InProcessOptions
           }
         };
         if (ms > 0) cancelStep = clock.after(ms, guarded);
-        else queueMicrotask(guarded);
+        else void Promise.resolve().then(guarded);
       };
       let over = false;
       let arrived = false;

@@ -112,6 +112,57 @@ describe('a lock that is watched', () => {
     expect(asked).toEqual([120_000]);
   });
 
+  it('is renewed once, however many steps come and go before the answer', async () => {
+    let arrive = (_answer: LockAnswer): void => {};
+    answer = () => new Promise((resolve) => (arrive = resolve));
+    keeper.learnt(HELD, 0);
+    keeper.watch(true);
+    await time.advance(120_000);
+    for (let step = 0; step < 5; step++) {
+      keeper.watch(false);
+      keeper.watch(true);
+      await time.advance(1_000);
+    }
+    expect(asked).toEqual([120_000]);
+    answer = async () => HELD;
+    arrive(HELD);
+    await time.advance(115_000);
+    expect(keeper.leftMs).toBe(300_000);
+    await time.advance(120_000);
+    expect(asked).toEqual([120_000, 240_000, 360_000]);
+  });
+
+  it('is asked for again when the answer to one that an earlier step began was lost', async () => {
+    let lose = (_error: Error): void => {};
+    answer = () => new Promise((_, reject) => (lose = reject));
+    keeper.learnt(HELD, 0);
+    keeper.watch(true);
+    await time.advance(120_000);
+    keeper.watch(false);
+    keeper.watch(true);
+    answer = async () => HELD;
+    lose(new Error('unreachable'));
+    await time.advance(5_000);
+    expect(asked).toEqual([120_000, 125_000]);
+    expect(keeper.leftMs).toBe(300_000);
+  });
+
+  it('that was claimed anew is not judged by an older answer', async () => {
+    let arrive = (_answer: LockAnswer): void => {};
+    answer = () => new Promise((resolve) => (arrive = resolve));
+    keeper.learnt(HELD, 0);
+    keeper.watch(true);
+    await time.advance(120_000);
+    keeper.learnt(HELD, 120_500);
+    arrive({ state: 'taken' });
+    await time.advance(1_000);
+    expect(events).toEqual([]);
+    expect(keeper.leftMs).toBe(299_500);
+    answer = async () => HELD;
+    await time.advance(119_500);
+    expect(asked).toEqual([120_000, 240_500]);
+  });
+
   it('is asked for again every five seconds while no answer comes, and given up before it runs out', async () => {
     answer = () => Promise.reject(new Error('unreachable'));
     keeper.learnt(HELD, 0);

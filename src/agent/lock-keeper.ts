@@ -28,7 +28,11 @@ export class LockKeeper {
   readonly #options: LockKeeperOptions;
   readonly #abort = new AbortController();
   #until: number | undefined;
+  /** When the call was begun whose answer was the last to count. */
+  #learntAt = -Infinity;
   #watching = false;
+  /** A renewal is on its way. Steps come and go meanwhile, and each of them watches anew. */
+  #renewing = false;
   #timer: Cancel | undefined;
 
   constructor(options: LockKeeperOptions) {
@@ -44,6 +48,7 @@ export class LockKeeper {
 
   /** Takes note of an answer to a lock call that was begun at `askedAt` (monotonic). */
   learnt(answer: LockAnswer, askedAt: number): void {
+    this.#learntAt = askedAt;
     this.#until = answer.state === 'held' ? askedAt + LOCK_TTL_MS : undefined;
   }
 
@@ -64,20 +69,32 @@ export class LockKeeper {
     const left = this.leftMs;
     if (!this.#watching || left === undefined) return;
     const { policy } = this.#options.deps.settings;
-    this.#timer = this.#options.deps.clock.after(Math.max(0, left - policy.renewLockBelowMs), () => void this.#renew());
+    this.#renewIn(Math.max(0, left - policy.renewLockBelowMs));
+  }
+
+  /** One timer at a time: two of them would go on side by side for as long as the contract is worked on. */
+  #renewIn(ms: number): void {
+    this.#timer?.();
+    this.#timer = this.#options.deps.clock.after(ms, () => void this.#renew());
   }
 
   async #renew(): Promise<void> {
+    if (this.#renewing) return;
     const { deps, contract, log, record, onEvents } = this.#options;
     const askedAt = deps.clock.monotonic();
+    this.#renewing = true;
     try {
       const answer = await deps.platform.acquireLock(contract, this.#abort.signal);
+      this.#renewing = false;
       if (!this.#watching) return;
+      // Claimed anew while this was on its way: what that said is newer.
+      if (askedAt < this.#learntAt) return this.#schedule();
       this.learnt(answer, askedAt);
       if (answer.state === 'held') return this.#schedule();
       log.warn({ answer: answer.state }, 'the lock is not ours any more');
       onEvents(afterClaim(record(), answer));
     } catch (error) {
+      this.#renewing = false;
       if (!this.#watching || this.#abort.signal.aborted) return;
       log.warn({ error }, 'the lock could not be renewed, it is tried again');
       this.#retryOrLapse();
@@ -88,7 +105,7 @@ export class LockKeeper {
     const { deps, onLapsed } = this.#options;
     const left = this.leftMs;
     if (left !== undefined && left > deps.settings.policy.lockMarginMs) {
-      this.#timer = deps.clock.after(RETRY_MS, () => void this.#renew());
+      this.#renewIn(RETRY_MS);
       return;
     }
     this.#until = undefined;

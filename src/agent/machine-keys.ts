@@ -36,3 +36,9 @@ export function pinOf(vault: Vault, record: ContractRecord, { hostKey }: Capabil
   if (record.hostKey !== undefined) return { fingerprint: record.hostKey, trust: record.hostKeyTrust ?? 'first-use' };
   return undefined;
 }
+
+/** Fingerprint of the host key that the machine shows as far as we know: what was given or told, or what it showed when it was handed over. */
+export function shownKeyOf(vault: Vault, record: ContractRecord, capabilities: Capabilities): string | undefined {
+  const pin = record.goal === 'deliver' ? pinOf(vault, record, capabilities) : undefined;
+  return pin?.fingerprint ?? record.hostKey;
+}

@@ -34,7 +34,7 @@ function tellWorkers(context: ReconcileContext, target: Target, complete: boolea
   for (const worker of context.workers.values()) {
     if (worker.target !== target) continue;
     const seen = target.seenOf(worker.record);
-    if (seen !== undefined) worker.sawAt(instanceData(seen), begunAt);
+    if (seen !== undefined) void worker.sawAt(instanceData(seen), begunAt);
     const power = seenPower(worker.record, target, complete);
     if (power !== undefined) worker.saw(power, target.surplusOf(worker.record), begunAt);
   }

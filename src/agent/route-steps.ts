@@ -1,7 +1,7 @@
 import { GatewayError, type Proof, type Route } from '../gateway/port.ts';
 import { type ContractEvent, routeOf, type Step } from '../lifecycle/index.ts';
 import { sleep } from '../ports/clock.ts';
-import { pinOf } from './machine-keys.ts';
+import { shownKeyOf } from './machine-keys.ts';
 import type { StepContext } from './steps.ts';
 
 type RouteStep = Extract<Step, 'open-route' | 'close-route' | 'publish-name' | 'withdraw-name'>;
@@ -62,8 +62,7 @@ function lane(routes: StepContext['routes']): NonNullable<StepContext['routes']>
  * moved, which may be a lie of the guest's: who shows another key there than at the handing over may be a neighbour.
  */
 function pinned(route: Route, { deps, record, target }: StepContext): Route {
-  const pin = record.goal === 'deliver' ? pinOf(deps.vault, record, target.provisioner.capabilities) : undefined;
-  const hostKey = pin?.fingerprint ?? record.hostKey;
+  const hostKey = shownKeyOf(deps.vault, record, target.provisioner.capabilities);
   return hostKey === undefined ? route : { ...route, machine: { ...route.machine, hostKey } };
 }
 

@@ -149,12 +149,16 @@ function findings(agent: Agent): Finding[] {
         'Restore it from a backup under the same id, or end the contract.',
       );
     }
-    if (worker.disbelieved !== undefined) {
-      const { address, holder } = worker.disbelieved;
+    if (worker.doubt !== undefined) {
+      const { address, found, holder } = worker.doubt;
+      const there = {
+        nobody: 'where nobody answers',
+        another: holder === undefined ? 'where another one answers' : `where that of contract ${holder} is`,
+      }[found];
       add(
         'warn',
         'machine.address-claimed',
-        `Target ${worker.target.name} shows the machine of contract ${worker.contract} at ${address}, where that of contract ${holder} is`,
+        `Target ${worker.target.name} shows the machine of contract ${worker.contract} at ${address}, ${there}`,
         'Its route stays as it was. If its tenant did not have it say so, look at who hands out addresses there.',
       );
     }

@@ -9,9 +9,11 @@ import {
   type ContractRecord,
   type InstanceData,
   isBehindHost,
+  routeOf,
   type Step,
 } from '../lifecycle/index.ts';
 import type { LockAnswer } from '../platform/api.ts';
+import type { ContractId } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
 import { Secret } from '../ports/secret.ts';
 import type { Instance } from '../provisioner/contract.ts';
@@ -30,6 +32,7 @@ import { ROUTE_STEPS } from './route-steps.ts';
 import { operation } from './steps-operation.ts';
 import { machineOrder, ownedRef, type Surplus, type Target } from './target.ts';
 import type { TrafficBook } from './traffic-book.ts';
+import { refuseFalseAddress, startedAt } from './whereabouts.ts';
 
 export interface StepContext {
   readonly deps: AgentDeps;
@@ -42,6 +45,8 @@ export interface StepContext {
   readonly surplus: Surplus;
   /** What the tenant asked for. */
   readonly asked: AccessRequest;
+  /** Whose machine, of all but this contract's, is known to be at an address. */
+  readonly holderOf: (address: string) => ContractId | undefined;
   /** Absent without a gateway. */
   readonly routes?: RouteLane;
   readonly traffic: TrafficBook;
@@ -75,6 +80,7 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
       machineOrder(record, deps, target.provisioner.capabilities),
       operation(context),
     );
+    await refuseFalseAddress(instanceData(instance), context);
     const password = instance.rootPassword?.reveal();
     const handed = password === undefined ? undefined : handOver(password, record, tenantKey, deps);
     return [
@@ -139,9 +145,12 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
   recipe: runRecipeStep,
   withdraw: withdrawStep,
 
-  async deliver({ deps, record, signal }) {
+  async deliver({ deps, record, routes, signal }) {
     const { instance } = record;
     if (instance === undefined) throw new Error('deliver without an instance');
+    // Its ports were proved by an earlier process, and anything may have happened to them since.
+    const isFirst = routes !== undefined && routes.made === undefined && routeOf(record) !== undefined;
+    if (isFirst && deps.gateway?.policy === 'required') await routes.settle(signal);
     const told = details(record, instance, deps.gateway);
     return afterDeliver(record, await deps.platform.reportProvisioned(record.contract, told, signal));
   },
@@ -254,7 +263,7 @@ const STEPS: Record<Step, (context: StepContext) => Promise<ContractEvent[]>> = 
     if (target.provisioner.start === undefined) throw new Error('start on a backend that cannot');
     const instance = await target.provisioner.start(ownedRef(record, deps.agent), operation(context));
     const told = asTold(instanceData(instance), record.instance?.ssh?.user);
-    return [{ type: 'done', step: 'start', instance: told }];
+    return [{ type: 'done', step: 'start', instance: await startedAt(told, context) }];
   },
 };
 

@@ -5,7 +5,6 @@ import {
   type Decision,
   decide,
   type InstanceData,
-  isBehindHost,
   mayGoOn,
   type Step,
   type World,
@@ -27,6 +26,7 @@ import type { GiveBack } from './slots.ts';
 import { perform } from './steps.ts';
 import type { SeenPower, Surplus, Target } from './target.ts';
 import type { TrafficBook } from './traffic-book.ts';
+import { type Doubt, Whereabouts } from './whereabouts.ts';
 
 export interface WorkerOptions {
   readonly contract: ContractId;
@@ -77,13 +77,14 @@ export class Worker {
   #step: { readonly step: Step; readonly controller: AbortController } | undefined;
   readonly #seen = new Seen();
   readonly #requests = new Requests();
-  #disbelieved: { readonly address: string; readonly holder: ContractId } | undefined;
+  readonly #whereabouts: Whereabouts;
   #decision: Decision = { kind: 'wait', why: 'starting' };
 
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#log = options.deps.log.child({ contract: options.contract, target: options.target.name });
     this.#lane = options.lane;
+    this.#whereabouts = new Whereabouts({ ...options, log: this.#log });
     this.#lock = new LockKeeper({
       contract: options.contract,
       deps: options.deps,
@@ -181,21 +182,34 @@ export class Worker {
     this.wake();
   }
 
-  /** Where a list shows the machine: one that was given another address is led to there from now on. */
-  sawAt(instance: InstanceData, begunAt: number): void {
-    const { instance: known, machine, route } = this.record;
-    if (route === undefined || route.ipv4 !== undefined || known === undefined || machine !== 'made') return;
-    const running = this.#step?.step;
-    if (!this.#seen.isCurrent(begunAt) || (running !== undefined && CHANGING.has(running))) return;
-    const address = addressOf(instance);
-    const holder = address === undefined || address === addressOf(known) ? undefined : this.#options.holderOf(address);
-    if (holder !== undefined && this.#disbelieved?.holder !== holder)
-      this.#log.warn({ address, holder }, 'the machine is said to be where another one of ours is: not believed');
-    this.#disbelieved = address === undefined || holder === undefined ? undefined : { address, holder };
-    if (holder !== undefined) return;
-    if (address === undefined || address === addressOf(known) || !isBehindHost(instance)) return;
-    this.#log.warn({ from: addressOf(known), to: address }, 'the machine has another address: its route follows');
+  /** Where a list shows the machine: one that was given another address is led to there from now on. Never rejects. */
+  async sawAt(instance: InstanceData, begunAt: number): Promise<void> {
+    if (!this.#mayMove(begunAt)) return;
+    try {
+      if (!(await this.#whereabouts.hasMoved(this.record, instance)) || !this.#mayMove(begunAt)) return;
+    } catch (error) {
+      this.#log.error({ error }, 'a fault of the agent: a machine could not be looked for');
+      return;
+    }
+    const { instance: known } = this.record;
+    if (known === undefined) return;
+    this.#log.warn(
+      { from: addressOf(known), to: addressOf(instance) },
+      'the machine has another address: its route follows',
+    );
     this.enter([{ type: 'instance', instance: asTold({ ...known, ...instance }, known.ssh?.user) }], 'another address');
+    // It knocks where the machine was.
+    const running = this.#step?.step;
+    if (running !== undefined && KNOCKING.has(running)) this.#interrupt('the machine has another address');
+  }
+
+  /** Whether a list that was begun then may say where the machine is. */
+  #mayMove(begunAt: number): boolean {
+    const { instance, machine, route, closedAt } = this.record;
+    if (route === undefined || route.ipv4 !== undefined || instance === undefined) return false;
+    if (machine !== 'made' || closedAt !== undefined) return false;
+    const running = this.#step?.step;
+    return this.#seen.isCurrent(begunAt) && !(running !== undefined && CHANGING.has(running));
   }
 
   /** What the platform lists for this contract as asked for by the tenant. */
@@ -208,9 +222,9 @@ export class Worker {
     this.wake();
   }
 
-  /** Where its backend shows the machine although another one of ours is there. */
-  get disbelieved(): { readonly address: string; readonly holder: ContractId } | undefined {
-    return this.#disbelieved;
+  /** Where its backend shows the machine although it does not answer there. */
+  get doubt(): Doubt | undefined {
+    return this.#whereabouts.doubt;
   }
 
   get power(): SeenPower | undefined {
@@ -231,6 +245,7 @@ export class Worker {
     force.removeEventListener('abort', onForce);
     this.#cancelDeadline?.();
     this.#lock.stop();
+    this.#whereabouts.stop();
     this.#freeLane();
   }
 
@@ -360,6 +375,7 @@ export class Worker {
         outcomeUnknown,
         surplus: this.#seen.surplus,
         asked: this.#requests.wanted,
+        holderOf: this.#options.holderOf,
         ...(routes === undefined ? {} : { routes }),
         traffic,
         signal,
@@ -421,6 +437,7 @@ export class Worker {
 
   async #close(why: string): Promise<void> {
     this.#lock.stop();
+    this.#whereabouts.stop();
     this.#freeLane();
     await this.#options.deps.ledger.append(this.contract, { type: 'closed', why });
     this.#log.info({ why }, 'contract closed');

@@ -46,8 +46,12 @@ export function verifySignature(publicKey: string, message: Uint8Array, signatur
 /** The bytes under a signature: the parts in this order, with nothing between them. */
 export function signedMessage(parts: SignedParts): Uint8Array {
   const path = parts.path.split('?', 1)[0];
-  const head = utf8ToBytes(`${parts.timestamp}${parts.nonce}${parts.method}${path}`);
-  const body = typeof parts.body === 'string' ? utf8ToBytes(parts.body) : (parts.body ?? new Uint8Array());
+  const head = `${parts.timestamp}${parts.nonce}${parts.method}${path}`;
+  const { body = '' } = parts;
+  return typeof body === 'string' ? utf8ToBytes(head + body) : joined(utf8ToBytes(head), body);
+}
+
+function joined(head: Uint8Array, body: Uint8Array): Uint8Array {
   const message = new Uint8Array(head.length + body.length);
   message.set(head);
   message.set(body, head.length);

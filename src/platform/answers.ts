@@ -41,8 +41,10 @@ export function workList(data: unknown): WorkList {
   return { items, malformed };
 }
 
+const Buckets = z.record(z.string(), z.unknown());
+
 export function reconciliation(data: unknown): Reconciliation {
-  const buckets = read(z.record(z.string(), z.unknown()), data, 'reconcile answer');
+  const buckets = read(Buckets, data, 'reconcile answer');
   if (!['keep', 'terminate', 'unknown', 'pause'].some((name) => name in buckets)) {
     throw new PlatformError('protocol', 'the reconcile answer has none of its lists', { status: 200 });
   }
@@ -137,7 +139,10 @@ function renamed<T extends { contractId: unknown }>({
 
 /** Without the members that are undefined, which exact optional types do not allow. */
 function present<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(object).filter(([, member]) => member !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
+  const found: { [K in keyof T]?: Exclude<T[K], undefined> } = {};
+  for (const key in object) {
+    const member = object[key];
+    if (member !== undefined) found[key] = member as Exclude<T[typeof key], undefined>;
+  }
+  return found;
 }

@@ -110,6 +110,11 @@ function createLane(clock: Clock, limit: number) {
       if (signal?.aborted) return reject(signal.reason);
       const needed = waitMs(priority);
       if (needed > maxWaitMs) return reject(tooLong(needed));
+      // Nearly always: there is room, and nobody waits.
+      if (needed === 0 && first() === undefined) {
+        if (Number.isFinite(limit)) sent.push(clock.monotonic());
+        return resolve();
+      }
       const leave = (): void => {
         queues[priority].delete(waiter);
         cancelDeadline();

@@ -8,24 +8,27 @@ import type { Transport, WireRequest, WireResponse } from './transport.ts';
  * answer from arriving, the caller's abort included, is an `unreachable` PlatformError with the cause kept.
  */
 export async function exchange(transport: Transport, clock: Clock, request: WireRequest): Promise<WireResponse> {
-  if (request.signal?.aborted) throw noAnswer(request, request.signal.reason);
+  const { signal, timeoutMs } = request;
+  if (signal?.aborted) throw noAnswer(request, signal.reason);
   const controller = new AbortController();
-  const onAbort = (): void => controller.abort(request.signal?.reason ?? new Error('aborted'));
-  const onDeadline = (): void => controller.abort(new Error(`no answer within ${request.timeoutMs} ms`));
-  const cancelDeadline = clock.after(request.timeoutMs, onDeadline);
-  request.signal?.addEventListener('abort', onAbort, { once: true });
+  let giveUp: (reason: unknown) => void = () => {};
+  const onAbort = (): void => giveUp(signal?.reason ?? new Error('aborted'));
+  const cancelDeadline = clock.after(timeoutMs, () => giveUp(new Error(`no answer within ${timeoutMs} ms`)));
+  signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    return await Promise.race([transport({ ...request, signal: controller.signal }), aborted(controller.signal)]);
+    return await new Promise((resolve, reject) => {
+      giveUp = (reason) => {
+        controller.abort(reason);
+        reject(reason);
+      };
+      transport({ ...request, signal: controller.signal }).then(resolve, reject);
+    });
   } catch (cause) {
     throw noAnswer(request, cause);
   } finally {
     cancelDeadline();
-    request.signal?.removeEventListener('abort', onAbort);
+    signal?.removeEventListener('abort', onAbort);
   }
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
 }
 
 function noAnswer({ method, path }: WireRequest, cause: unknown): PlatformError {

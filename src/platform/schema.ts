@@ -14,10 +14,13 @@ function answer<Shape extends z.ZodRawShape>(shape: Shape) {
 
 function camelKeys(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  const members = Object.entries(value).filter(([, member]) => member !== null);
-  return Object.fromEntries(
-    members.map(([key, member]) => [key.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase()), member]),
-  );
+  const members: Record<string, unknown> = Object.create(null);
+  for (const [key, member] of Object.entries(value)) if (member !== null) members[camelKey(key)] = member;
+  return members;
+}
+
+function camelKey(key: string): string {
+  return key.includes('_') ? key.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase()) : key;
 }
 
 const Contract = z.string().transform((text, context): ContractId => {

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startPlatformServer } from '../../simulators/platform/http.ts';
 import { startSandbox } from '../../simulators/sandbox/server.ts';
@@ -21,6 +21,14 @@ export interface Polling {
   readonly reconcile?: number;
   readonly work?: number;
   readonly health?: number;
+}
+
+const UNIT = new URL('../../systemd/dc-agent.service', import.meta.url);
+
+/** What the shipped unit puts into the agent's environment. */
+async function unitEnvironment(): Promise<Record<string, string>> {
+  const lines = (await readFile(UNIT, 'utf8')).matchAll(/^Environment=(\w+)=(\S+)$/gm);
+  return Object.fromEntries([...lines].map(([, name = '', value = '']) => [name, value]));
 }
 
 /** A host on which the real program can run: its platform and its backend are simulators in this process, behind real sockets. */
@@ -55,12 +63,17 @@ export async function openHost(
       mode: 0o600,
     },
   );
+  const environment = await unitEnvironment();
   return {
     market,
     agentKey: key,
     ledger: join(directory, 'state', 'ledger'),
     run() {
-      const child = start(program, ['--config', config, 'run', '--log-level', 'warn', '--log-format', 'json']);
+      const child = start(
+        program,
+        ['--config', config, 'run', '--log-level', 'warn', '--log-format', 'json'],
+        environment,
+      );
       closing.push(() => {
         child.signal('SIGKILL');
         return child.ended;

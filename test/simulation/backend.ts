@@ -58,8 +58,11 @@ export interface Backend {
   readdress?(id: string): void;
   /** The private address of a machine. */
   addressOf?(id: string): string;
+  /** The one that the next machine gets. */
+  freeAddress?(): string;
   /** From now on a machine's guest says that it has this address, and the plugin believes it. */
   lie?(id: string, address: string): void;
+  beHonest?(id: string): void;
   /** The real plugin on it, for one process of one host. */
   open(client: Client): Provisioner;
   /** Told before of what is sold on it, where the plugin has to know that. */

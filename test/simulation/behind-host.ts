@@ -20,16 +20,21 @@ export function behindHost(make: MakeBackend): MakeBackend {
     const renew = (): void => {
       const present = new Set(inner.machines().map(({ id }) => id));
       for (const id of leases.keys()) if (!present.has(id)) leases.delete(id);
+      for (const id of lies.keys()) if (!present.has(id)) lies.delete(id);
     };
-    const addressOf = (id: string): string => {
-      const known = leases.get(id);
-      if (known !== undefined) return known;
+    const freeAddress = (): string => {
       renew();
       const taken = new Set(leases.values());
       let number = 2;
       while (taken.has(address(number))) number++;
-      leases.set(id, address(number));
       return address(number);
+    };
+    const addressOf = (id: string): string => {
+      const known = leases.get(id);
+      if (known !== undefined) return known;
+      const lease = freeAddress();
+      leases.set(id, lease);
+      return lease;
     };
     const seen = (machine: SeenMachine): SeenMachine => ({
       ...machine,
@@ -44,14 +49,15 @@ export function behindHost(make: MakeBackend): MakeBackend {
     return {
       ...inner,
       behindHost: true,
-      readdress(id) {
-        const taken = new Set(leases.values());
-        let number = 2;
-        while (taken.has(address(number))) number++;
-        leases.set(id, address(number));
-      },
+      readdress: (id) => void leases.set(id, freeAddress()),
       addressOf,
+      freeAddress,
       lie: (id, claimed) => void lies.set(id, claimed),
+      beHonest: (id) => void lies.delete(id),
+      clearTroubles() {
+        inner.clearTroubles();
+        lies.clear();
+      },
       open: (client) => privately(inner.open(client), placed),
       machines: () => {
         renew();

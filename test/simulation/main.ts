@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { BACKENDS, type BackendName, isBackendName } from './backends.ts';
 import { runStories, type Tally } from './crew.ts';
+import { abortLightly } from './light-abort.ts';
 import { minimise } from './minimise.ts';
 import { short } from './rules.ts';
 import { type Story, tell } from './story.ts';
@@ -42,6 +43,7 @@ const { values } = parseArgs({
   },
 });
 
+abortLightly();
 const backend = backendName(values.backend);
 
 if (values.help) process.stdout.write(HELP);

@@ -64,7 +64,9 @@ export function modelGateway(options: ModelGatewayOptions): Gateway {
       if (trouble() === 'no-proof') return { ok: false, why: 'no answer in time' };
       const door = kernel.leadsTo(route.firstPort);
       if (door === undefined) return { ok: false, why: 'connection refused' };
-      return answers(door) === route.contract
+      // The kernel says who answered, and that has to be where the machine was when this was asked.
+      const asExpected = door === `${route.machine.ipv4}:${route.machine.sshPort}`;
+      return asExpected && answers(door) === route.contract
         ? { ok: true }
         : { ok: false, why: 'it is not this machine that answers' };
     }),

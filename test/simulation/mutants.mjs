@@ -36,14 +36,14 @@ export const MUTANTS = [
   },
   {
     name: 'claims uptime that was not seen',
-    seed: 8,
+    seed: 11,
     file: 'src/agent/examine.ts',
     find: "return answer.state === 'silent'\n        ? { state: 'down',",
     replace: "return answer.state === 'silent'\n        ? { state: 'up',",
   },
   {
     name: 'goes on with the uptime log before what a crash tore off',
-    seed: 1146,
+    seed: 132,
     file: 'src/health/open-last.ts',
     find: 'if (whole < bytes.length) await disk.truncate(path, whole);',
     replace: '{}',
@@ -72,7 +72,7 @@ export const MUTANTS = [
   },
   {
     name: 'works on without the lock',
-    seed: 4,
+    seed: 12,
     file: 'src/lifecycle/decide.ts',
     find: "if ((world.lockLeftMs ?? 0) <= policy.lockMarginMs) return 'claim';\n  if (!record.announced)",
     replace: "if (!record.claimed) return 'claim';\n  if (!record.announced)",
@@ -93,7 +93,7 @@ export const MUTANTS = [
   },
   {
     name: 'acts before the intent is safe',
-    seed: 160,
+    seed: 139,
     file: 'src/agent/worker.ts',
     find: "await deps.ledger.append(this.contract, { type: 'intent', step, attempt });",
     replace: "void deps.ledger.append(this.contract, { type: 'intent', step, attempt });",
@@ -114,7 +114,7 @@ export const MUTANTS = [
   },
   {
     name: 'removes the old journal before the snapshot is there',
-    seed: 226,
+    seed: 1228,
     file: 'src/ledger/ledger.ts',
     find: 'await disk.replace(join(directory, SNAPSHOT_FILE), bytes);',
     replace:
@@ -130,7 +130,7 @@ export const MUTANTS = [
   },
   {
     name: 'does not hear that a contract is resumed',
-    seed: 2,
+    seed: 18,
     file: 'src/agent/reconcile.ts',
     find: "if (worker.record.goal === 'stop') events.push(",
     replace: 'if (false) events.push(',
@@ -144,14 +144,14 @@ export const MUTANTS = [
   },
   {
     name: 'removes what it should stop',
-    seed: 2,
+    seed: 7,
     file: 'src/agent/steps.ts',
     find: 'await target.provisioner.stop(ownedRef(record, deps.agent), operation(context));',
     replace: 'await target.provisioner.destroy(ownedRef(record, deps.agent), operation(context));',
   },
   {
     name: 'does not start again what went off',
-    seed: 2,
+    seed: 11,
     file: 'src/lifecycle/decide.ts',
     find: 'if (!world.can.start) return false;',
     replace: 'return false;',
@@ -172,7 +172,7 @@ export const MUTANTS = [
   },
   {
     name: 'takes an absent machine for the end of its contract',
-    seed: 4,
+    seed: 59,
     file: 'src/lifecycle/decide.ts',
     find: 'if (record.sealedPassword !== undefined) {\n    const next',
     replace:
@@ -187,7 +187,7 @@ export const MUTANTS = [
   },
   {
     name: 'reports a full backend as failed',
-    seed: 6,
+    seed: 12,
     file: 'src/lifecycle/decide.ts',
     find: "reason: 'handed-back',",
     replace: "reason: 'failed',",
@@ -215,7 +215,7 @@ export const MUTANTS = [
   },
   {
     name: 'removes machines when it stops',
-    seed: 166,
+    seed: 192,
     file: 'src/agent/worker.ts',
     find: 'this.#stopping = true;\n    this.#timer?.();\n    const onForce',
     replace:
@@ -320,7 +320,7 @@ export const MUTANTS = [
   },
   {
     name: 'does not say that ports are to be closed (gateway)',
-    seed: 7,
+    seed: 9,
     backend: 'gateway',
     file: 'src/lifecycle/apply.ts',
     find: "...(event.step === 'close-route' ? { routeState: 'closing' as const } : {}),",
@@ -344,7 +344,7 @@ export const MUTANTS = [
   },
   {
     name: 'leaves a route to a machine that is gone (gateway)',
-    seed: 33,
+    seed: 43,
     backend: 'gateway',
     file: 'src/lifecycle/route.ts',
     find: "const why = isAbsent(record) ? 'its machine is not there' : taken(other);",
@@ -367,8 +367,16 @@ export const MUTANTS = [
     replace: 'instance.ssh?.port',
   },
   {
+    name: 'follows a guest wherever it says that it is (gateway)',
+    seed: 11,
+    backend: 'gateway',
+    file: 'src/agent/whereabouts.ts',
+    find: "return answer.hostKey === expected ? 'the machine' : 'another';",
+    replace: "return 'the machine';",
+  },
+  {
     name: 'goes on with a stop that is not wanted any more (Hetzner)',
-    seed: 795839399,
+    seed: 108,
     backend: 'hetzner',
     file: 'src/lifecycle/decide.ts',
     find: "  if (step === 'stop') return record.goal === 'stop' && world.platformWants !== undefined;",

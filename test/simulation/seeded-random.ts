@@ -1,5 +1,7 @@
 import type { Random } from '../../src/ports/random.ts';
 
+const BYTES = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 /** sfc32: the whole world's chance comes from one seed, so that a run can be told again. */
 export class SeededRandom implements Random {
   #a: number;
@@ -24,7 +26,8 @@ export class SeededRandom implements Random {
   }
 
   uuid(): string {
-    const hex = Buffer.from(this.bytes(16)).toString('hex');
+    let hex = '';
+    for (let index = 0; index < 16; index++) hex += BYTES[this.#next() & 0xff];
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`;
   }
 

@@ -60,7 +60,11 @@ export type Action =
   | { readonly kind: 'platform-outage' | 'backend-outage'; readonly forMs: number }
   | { readonly kind: 'node-down' | 'platform-lies'; readonly forMs: number }
   | { readonly kind: 'platform-backup' | 'platform-restore' }
-  | { readonly kind: 'foreign-machine' };
+  | { readonly kind: 'foreign-machine' }
+  /** A guest says that it is where it is not: where another tenant's machine is, where the next one will be, or anywhere. */
+  | { readonly kind: 'guest-lies'; readonly name: number; readonly address: ClaimedAddress; readonly forMs: number };
+
+export type ClaimedAddress = 'neighbour' | 'next' | '127.0.0.1' | '8.8.8.8' | 'evil.example';
 
 export interface Scene {
   /** ms after the beginning. */
@@ -102,7 +106,7 @@ export function tell(seed: number): Story {
     bootMs: random.pick([300, 3_000, 15_000]),
     maxMachines: random.chance(0.15) ? 3 : 200,
     lanes: random.pick([1, 2, 4]),
-    workIntervalMs: random.pick([3_000, 6_000, 10_000]),
+    workIntervalMs: random.pick([5_000, 10_000, 20_000]),
     reconcileIntervalMs: random.pick([15_000, 30_000, 60_000]),
     reuseIds: random.chance(0.5),
     weather: { platform: random.pick(BAD_WEATHER), backend: random.pick(BAD_WEATHER) },
@@ -113,7 +117,9 @@ export function tell(seed: number): Story {
   return {
     ...story,
     lengthMs: Math.max(story.lengthMs, lastsMs),
-    scenes: [...scenesOf(random, story), ...scenes].sort((a, b) => a.at - b.at),
+    scenes: [...scenesOf(random, story), ...scenes, ...guestLies(new SeededRandom(seed + 0x11e5), story.lengthMs)].sort(
+      (a, b) => a.at - b.at,
+    ),
   };
 }
 
@@ -131,6 +137,18 @@ function misfortune(random: SeededRandom, { lengthMs, hosts }: { lengthMs: numbe
   if (random.chance(0.04)) return { scenes: [createdLate(random)] };
   if (hosts === 1 && random.chance(0.04)) return takenBackWhileAway(lengthMs / 2 + random.below(lengthMs * 0.4));
   return { scenes: [] };
+}
+
+/** From a chance of its own as well. Only where machines are behind their host is a guest asked where it is. */
+function guestLies(random: SeededRandom, lengthMs: number): Scene[] {
+  if (!random.chance(0.25)) return [];
+  const address = random.pick(['neighbour', 'neighbour', 'next', '127.0.0.1', '8.8.8.8', 'evil.example'] as const);
+  return [
+    {
+      at: random.below(lengthMs),
+      action: { kind: 'guest-lies', name: random.below(4), address, forMs: MINUTE + random.below(8 * MINUTE) },
+    },
+  ];
 }
 
 /** A request for a machine is on its way until long after it was given up, and another was made in its place. */

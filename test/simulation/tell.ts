@@ -106,6 +106,8 @@ class Performance {
       await this.#settle();
       await this.#serveOneMore();
       this.#rules.checkUptime();
+      // Node tells of rejections between macrotasks.
+      await new Promise((resolve) => setImmediate(resolve));
     } finally {
       process.off('unhandledRejection', onRejection);
     }
@@ -282,6 +284,8 @@ class Performance {
         return this.#restore();
       case 'foreign-machine':
         return this.#addStranger();
+      case 'guest-lies':
+        return this.#guestLies(action);
     }
   }
 
@@ -365,6 +369,25 @@ class Performance {
       }
     }
     this.#world.intervening = false;
+  }
+
+  #guestLies({ name, address, forMs }: Extract<Action, { kind: 'guest-lies' }>): void {
+    const { backend, time } = this.#world;
+    const contract = this.#contracts.get(name);
+    const [machine] = contract === undefined ? [] : this.#world.machinesOf(contract);
+    if (contract === undefined || machine === undefined || backend.lie === undefined) return;
+    // Only who was handed a machine has its guest.
+    if (this.#world.platform.contracts.get(contract)?.details === undefined) return;
+    const [neighbour] = backend.machines().filter(({ contract: whose }) => whose !== undefined && whose !== contract);
+    const claimed = {
+      neighbour: () => neighbour && backend.addressOf?.(neighbour.id),
+      next: () => backend.freeAddress?.(),
+    };
+    const said = address === 'neighbour' || address === 'next' ? claimed[address]() : address;
+    if (said === undefined) return;
+    this.#scene(`  machine ${machine} of contract ${short(contract)} says that it is at ${said}`);
+    backend.lie(machine, said);
+    time.after(forMs, () => backend.beHonest?.(machine));
   }
 
   #crash({ host: index, calls, when, power, downMs }: Extract<Action, { kind: 'crash' }>): void {
