@@ -59,6 +59,16 @@ const lazyBuiltins = {
   },
 };
 
+/** zod brings its messages in forty languages, 400 KB, which would lie in memory for ever; it asks for the English ones by themselves. */
+const englishOnly = {
+  name: 'english-only',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({
+      contents: "export { default as en } from './en.js'",
+    }));
+  },
+};
+
 const program = values.kit === undefined;
 const kit = values.entry === undefined && values.out === undefined;
 
@@ -137,7 +147,7 @@ function bundle() {
     define: { __DC_VERSION__: JSON.stringify(version) },
     // All of them are in THIRD-PARTY-LICENSES.txt.
     legalComments: 'none',
-    plugins: [lazyBuiltins],
+    plugins: [lazyBuiltins, englishOnly],
     logLevel: 'warning',
     logOverride: { 'require-resolve-not-external': 'silent' },
   });

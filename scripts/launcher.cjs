@@ -24,27 +24,23 @@ if (between || node[0] < floor[0] || (node[0] === floor[0] && node[1] < floor[1]
   });
 }
 
-/** Compiles the comment at the end of this file. Line numbers in stack traces are those of the file. */
+/**
+ * Compiles the comment at the end of this file. Line numbers in stack traces are those of the file. What outlives this function stands in
+ * what it compiles: as long as the engine needs a function of this file, it keeps the text of all of it, a second time.
+ */
 function runProgram(requireHere, file) {
   const { Script, constants } = requireHere('node:vm');
   const text = requireHere('node:fs').readFileSync(file, 'latin1');
   const start = text.indexOf('\n/*program\n') + 1;
   const program = text.slice(start + '/*program'.length, text.lastIndexOf('*/')).replaceAll('*@/', '*/');
-  const script = new Script(`(async function (require, __filename, __dirname) { 'use strict'; ${program}})`, {
+  const before =
+    "(function (require, __filename, __dirname) { 'use strict'; let ended = false; process.once('beforeExit', () => { if (ended) return; " +
+    "console.error('dc-agent: nothing is left to wait for, and the command has not ended. This is a fault of the program.'); " +
+    'process.exitCode = 13; }); (async () => { ';
+  const script = new Script(`${before}${program}})().finally(() => { ended = true; }); })`, {
     filename: file,
     lineOffset: text.slice(0, start).split('\n').length - 1,
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
-  let ended = false;
-  process.once('beforeExit', () => {
-    if (ended) return;
-    console.error(
-      'dc-agent: nothing is left to wait for, and the command has not ended. This is a fault of the program.',
-    );
-    process.exitCode = 13;
-  });
-  const main = script.runInThisContext();
-  main(requireHere, file, requireHere('node:path').dirname(file)).finally(() => {
-    ended = true;
-  });
+  script.runInThisContext()(requireHere, file, requireHere('node:path').dirname(file));
 }
