@@ -4,7 +4,7 @@ import { MACHINE, told, upTo } from '../lifecycle/fixtures.ts';
 import type { ContractRecord, InstanceData } from '../lifecycle/index.ts';
 import type { ContractId } from '../ports/ids.ts';
 import { type Log, silentLog } from '../ports/log.ts';
-import type { AgentDeps } from './deps.ts';
+import type { AgentDeps, GatewayDeps } from './deps.ts';
 import { only } from './fixtures.ts';
 import type { Target } from './target.ts';
 import { Whereabouts } from './whereabouts.ts';
@@ -22,15 +22,22 @@ let knocks: string[];
 let answer: () => Promise<Answer>;
 let holder: ContractId | undefined;
 let warnings: object[];
+let hears: GatewayDeps['port']['hears'];
 let whereabouts: Whereabouts;
 
 beforeEach(() => {
   [knocks, warnings, holder] = [[], [], undefined];
   answer = async () => ITSELF;
+  hears = 'everybody';
+  begin();
+});
+
+const begin = (): void => {
   const log: Log = { ...silentLog, warn: (fields) => void warnings.push(fields) };
   whereabouts = new Whereabouts({
     deps: only<AgentDeps>({
       vault: only<AgentDeps['vault']>({}),
+      gateway: only<GatewayDeps>({ port: only<GatewayDeps['port']>({ hears }) }),
       knock: async ({ host, port }, signal) => {
         knocks.push(`${host}:${port}`);
         return Promise.race([
@@ -43,7 +50,7 @@ beforeEach(() => {
     log,
     holderOf: () => holder,
   });
-});
+};
 
 describe('a machine that a list shows', () => {
   it('where it was has not moved, and nobody is asked', async () => {
@@ -70,6 +77,15 @@ describe('a machine that a list shows', () => {
     expect(warnings).toHaveLength(1);
     expect(await whereabouts.hasMoved(record, at('10.0.0.5'))).toBe(false);
     expect(whereabouts.doubt).toBeUndefined();
+  });
+
+  it('where nobody could be heard is believed, and one that answers with another key is not', async () => {
+    hears = 'machines with ports';
+    begin();
+    answer = async () => ({ state: 'silent' });
+    expect(await whereabouts.hasMoved(record, at('10.0.0.6'))).toBe(true);
+    answer = async () => ANOTHER;
+    expect(await whereabouts.hasMoved(record, at('10.0.0.6'))).toBe(false);
   });
 
   it('where another one of ours is has not, and that one is not asked', async () => {

@@ -24,7 +24,8 @@ export interface Doubt {
 /**
  * Asks whoever is at `address` for the machine's host key. A backend mostly knows addresses from the guest alone, and a tenant can
  * have a guest say anything: a route that followed it would lead the world to a machine of somebody else's, or of the provider's own.
- * A machine whose key nobody knows yet is believed.
+ * A machine whose key nobody knows yet is believed, and so is one that this host could not hear if it were there: its route is proved
+ * when it is open.
  */
 export async function whoIsAt(
   address: string,
@@ -35,7 +36,7 @@ export async function whoIsAt(
   if (expected === undefined) return 'the machine';
   const port = record.instance?.ssh?.port ?? SSH_PORT;
   const answer = await deps.knock({ host: address, port, timeoutMs: KNOCK_TIMEOUT_MS }, signal);
-  if (answer.state !== 'answers') return 'nobody';
+  if (answer.state !== 'answers') return deps.gateway?.port.hears === 'machines with ports' ? 'the machine' : 'nobody';
   return answer.hostKey === expected ? 'the machine' : 'another';
 }
 

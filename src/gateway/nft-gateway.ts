@@ -13,6 +13,7 @@ export function createNftGateway(settings: GatewayConfig): Gateway {
   const helper = createNetdClient(settings.helperSocket);
   return {
     publicIp: settings.publicIp,
+    hears: settings.tenantInterfaces.length === 0 ? 'everybody' : 'machines with ports',
     nameOf: () => undefined,
 
     apply: createApply(helper),

@@ -9,6 +9,12 @@ export interface Gateway {
   /** The address that tenants reach this host under. */
   readonly publicIp: string;
 
+  /**
+   * Whose answers reach this host when it asks a machine without a port in between: everybody's, or only those of machines that have
+   * ports, since what others send from a tenant's bridge is dropped as forged.
+   */
+  readonly hears: 'everybody' | 'machines with ports';
+
   /** The name of a route as tenants are told it; undefined where routes have no names. */
   nameOf(route: Route): string | undefined;
 

@@ -33,6 +33,7 @@ const signal = AbortSignal.timeout(300_000);
 
 const ports: Gateway = {
   publicIp: '127.0.0.1',
+  hears: 'everybody',
   nameOf: () => undefined,
   apply: async () => ({ repaired: [], refused: new Map(), missing: new Map() }),
   prove: async () => ({ ok: true }),

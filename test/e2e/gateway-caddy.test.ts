@@ -22,6 +22,7 @@ const signal = AbortSignal.timeout(300_000);
 /** A gateway whose ports are nobody's business here. */
 const ports: Gateway = {
   publicIp: '203.0.113.1',
+  hears: 'everybody',
   nameOf: () => undefined,
   apply: async () => ({ repaired: [], refused: new Map(), missing: new Map() }),
   prove: async () => ({ ok: true }),

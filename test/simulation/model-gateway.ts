@@ -57,6 +57,7 @@ export function modelGateway(options: ModelGatewayOptions): Gateway {
 
   return {
     publicIp: kernel.publicIp,
+    hears: 'everybody',
     nameOf: ({ slug }) => (zone === undefined ? undefined : `${slug}.${zone}`),
     apply: gate(apply),
     prove: gate(async (route: Route, signal: AbortSignal) => {
