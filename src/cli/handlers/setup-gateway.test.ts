@@ -226,6 +226,7 @@ describe('taking it back', () => {
   const GATEWAY = only<GatewayConfig>({
     publicIp: '203.0.113.10',
     nftTable: 'dc_agent',
+    tenantInterfaces: [],
     helperSocket: '/nonexistent/netd.sock',
   });
   const asked = (force: boolean): Promise<unknown> =>
