@@ -57,6 +57,12 @@ describe('the answer to a claim', () => {
       means: [released('the lock is held by another agent'), removal('lost', 'another agent of the pool has taken it')],
     },
     {
+      when: 'a pool mate was faster, and our report is on its way all the same',
+      record: reporting,
+      answer: { state: 'taken' },
+      means: [released('the lock is held by another agent')],
+    },
+    {
       when: 'a pool mate works on what we handed over',
       record: redelivering,
       answer: { state: 'taken' },

@@ -15,6 +15,8 @@ export function afterClaim(record: ContractRecord, answer: LockAnswer): Contract
     case 'taken':
       if (record.delivered)
         return [notOurs('another agent of the pool works on it'), stays('the lock is held by another agent')];
+      // Our report is on its way, and reports do not look at locks: what the platform says to it decides.
+      if (record.running?.step === 'deliver') return [notOurs('the lock is held by another agent')];
       return [notOurs('the lock is held by another agent'), lost('another agent of the pool has taken it')];
     case 'not-lockable':
       return afterStatus(record, 'claim', answer.status);
