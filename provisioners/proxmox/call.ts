@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { withDeadline } from '../../src/provisioner/cloud/deadline.ts';
 import type { Clock, Log } from '../../src/provisioner/index.ts';
 import { answerOf } from './call-answer.ts';
 import type { Params } from './call-request.ts';
@@ -48,23 +49,16 @@ export function createCall(transport: PveTransport, credentials: PveCredentials,
     const scrub = scrubber(secretsOf(credentials, call.params));
     const request = requestOf(call, credentials);
     const leave = await enter(call, signal);
-    const ending = new AbortController();
-    const ms = call.timeoutMs ?? TIMEOUT_MS;
-    const cancel = clock.after(ms, () => ending.abort(new Error(`no whole answer within ${ms / 1000} s`)));
-    // Linked by hand: AbortSignal.any keeps a piece of memory per call for as long as the outer signal lives.
-    const onAbort = (): void => ending.abort(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    // Between its turn and this line it may have been cancelled, and nobody would have heard of it.
-    if (signal.aborted) onAbort();
+    const timeoutMs = call.timeoutMs ?? TIMEOUT_MS;
     const started = clock.monotonic();
     let response: PveResponse;
     try {
-      response = await transport.send({ ...request, signal: ending.signal });
+      response = await withDeadline({ clock, signal, timeoutMs }, (until) =>
+        transport.send({ ...request, signal: until }),
+      );
     } catch (error) {
       throw failed(call, error, scrub);
     } finally {
-      cancel();
-      signal.removeEventListener('abort', onAbort);
       leave();
       const took = Math.round(clock.monotonic() - started);
       log.debug({ method: call.method, path: call.path, ms: took }, 'asked Proxmox');

@@ -21,17 +21,20 @@ export interface Doubt {
   readonly holder?: ContractId;
 }
 
+/** Of which machine it is asked. */
+interface Asked {
+  readonly deps: AgentDeps;
+  readonly record: ContractRecord;
+  readonly target: Target;
+}
+
 /**
  * Asks whoever is at `address` for the machine's host key. A backend mostly knows addresses from the guest alone, and a tenant can
  * have a guest say anything: a route that followed it would lead the world to a machine of somebody else's, or of the provider's own.
  * A machine whose key nobody knows yet is believed, and so is one that this host could not hear if it were there: its route is proved
  * when it is open.
  */
-export async function whoIsAt(
-  address: string,
-  { deps, record, target }: { readonly deps: AgentDeps; readonly record: ContractRecord; readonly target: Target },
-  signal: AbortSignal,
-): Promise<Found> {
+export async function whoIsAt(address: string, { deps, record, target }: Asked, signal: AbortSignal): Promise<Found> {
   const expected = shownKeyOf(deps.vault, record, target.provisioner.capabilities);
   if (expected === undefined) return 'the machine';
   const port = record.instance?.ssh?.port ?? SSH_PORT;
@@ -50,10 +53,7 @@ const LOOK_AGAIN_MS = 1_000;
  */
 export async function startedAt(
   told: InstanceData,
-  context: { readonly deps: AgentDeps; readonly record: ContractRecord; readonly target: Target } & {
-    readonly signal: AbortSignal;
-    readonly log: Log;
-  },
+  context: Asked & { readonly signal: AbortSignal; readonly log: Log },
 ): Promise<InstanceData> {
   const { deps, record, signal, log } = context;
   const [address, before] = [addressOf(told), addressOf(record.instance)];
@@ -80,7 +80,7 @@ export async function startedAt(
  */
 export async function refuseFalseAddress(
   told: InstanceData,
-  context: { readonly deps: AgentDeps; readonly record: ContractRecord; readonly target: Target } & {
+  context: Asked & {
     readonly signal: AbortSignal;
     readonly holderOf: (address: string) => ContractId | undefined;
   },
