@@ -20,7 +20,7 @@ import {
   toldAt,
   upTo,
 } from './fixtures.ts';
-import type { ContractEvent, ContractRecord, Credential } from './record.ts';
+import type { ContractEvent, ContractRecord, Credential, FormerRoute, RouteData } from './record.ts';
 import type { Step } from './steps.ts';
 
 const fresh = told();
@@ -185,6 +185,13 @@ describe('apply', () => {
       });
     });
 
+    it.each(['verify', 'recipe'] as const)('of %s says how cloud-init ended, until another machine is made', (step) => {
+      const seen = told(...upTo('create'), ...did(step, { cloudInit: 'failed' }));
+      expect(seen.cloudInit).toBe('failed');
+      expect(andThen(seen, done(step)).cloudInit).toBe('failed');
+      expect(andThen(seen, done('create', { instance: MACHINE }))).not.toHaveProperty('cloudInit');
+    });
+
     it('of a login says how far its host key is to be trusted, until another machine is made', () => {
       const seen = told(...upTo('create'), ...did('verify', { hostKey: 'SHA256:x', hostKeyTrust: 'first-use' }));
       expect(seen.hostKeyTrust).toBe('first-use');
@@ -270,6 +277,42 @@ describe('apply', () => {
     expect(back).toMatchObject({ machine: 'made', operation: first.operation });
     expect(back.earlierOperations).toContain(operation);
     expect(back.closedAt).toBeUndefined();
+  });
+
+  describe('what a contract had before, when it is taken again', () => {
+    const ROUTE: RouteData = { slug: 'abcdef', firstPort: 20_000, portCount: 10 };
+    const OTHER: RouteData = { slug: 'ghijkl', firstPort: 20_010, portCount: 10 };
+    const end: ContractEvent = { type: 'closed', why: 'removed' };
+    const lived = (route: RouteData | undefined, ipv4: string | undefined): ContractRecord =>
+      closedAfter(route, did('create', { instance: { ...MACHINE, ...(ipv4 === undefined ? {} : { ipv4 }) } }));
+    const closedAfter = (route: RouteData | undefined, made: readonly ContractEvent[]): ContractRecord =>
+      toldAt(NOW, { ...admission(), ...(route === undefined ? {} : { route }) }, ...upTo('announce'), ...made, end);
+    const takenAgain = (record: ContractRecord, at: number, route?: RouteData): ContractRecord =>
+      andThen(record, { ...admission(), ...(route === undefined ? {} : { route }) }, at);
+
+    it.each<[string, RouteData | undefined, string | undefined, Partial<FormerRoute>]>([
+      ['ports and address', ROUTE, '10.0.0.5', { route: ROUTE, ipv4: '10.0.0.5' }],
+      ['ports alone', ROUTE, undefined, { route: ROUTE }],
+      ['an address alone', undefined, '10.0.0.5', { ipv4: '10.0.0.5' }],
+    ])('rests for its hour: %s', (_, route, ipv4, had) => {
+      expect(takenAgain(lived(route, ipv4), NOW + HOUR - 1).formerRoutes).toStrictEqual([{ ...had, closedAt: NOW }]);
+      expect(takenAgain(lived(route, ipv4), NOW + HOUR)).not.toHaveProperty('formerRoutes');
+    });
+
+    it('is nothing where it had neither ports nor an address', () => {
+      expect(takenAgain(lived(undefined, undefined), NOW)).not.toHaveProperty('formerRoutes');
+      expect(takenAgain(closedAfter(undefined, []), NOW)).not.toHaveProperty('formerRoutes');
+    });
+
+    it('rests from each of the times, each for its own hour', () => {
+      const second = takenAgain(lived(ROUTE, undefined), NOW + 1_000, OTHER);
+      const closed = andThen(second, end, NOW + 2_000);
+      expect(takenAgain(closed, NOW + 3_000).formerRoutes).toEqual([
+        { route: ROUTE, closedAt: NOW },
+        { route: OTHER, closedAt: NOW + 2_000 },
+      ]);
+      expect(takenAgain(closed, NOW + HOUR + 1_000).formerRoutes).toEqual([{ route: OTHER, closedAt: NOW + 2_000 }]);
+    });
   });
 
   it('knows nothing of the machine of an earlier operation but that it is there', () => {

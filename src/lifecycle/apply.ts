@@ -18,15 +18,24 @@ export function apply(
   at: number,
 ): ContractRecord | undefined {
   if (event.type === 'admitted' || event.type === 'adopted') {
-    if (record !== undefined && record.closedAt === undefined) return undefined;
-    const earlier = record?.history ?? [];
-    const next =
-      event.type === 'admitted' ? admitted(contract, event, at, earlier) : adopted(contract, event, at, earlier);
-    return record === undefined ? next : { ...next, earlierOperations: withEarlier(record), ...withFormer(record, at) };
+    if (record === undefined) return begun(contract, event, at, []);
+    const { closedAt, history } = record;
+    if (closedAt === undefined) return undefined;
+    const next = begun(contract, event, at, history);
+    return { ...next, earlierOperations: withEarlier(record), ...withFormer(record, closedAt, at) };
   }
   if (record === undefined) return undefined;
   const next = change(record, event, at);
   return { ...next, history: remember(record.history, { at, event: withoutSecret(event) }) };
+}
+
+function begun(
+  contract: ContractId,
+  event: Extract<ContractEvent, { type: 'admitted' | 'adopted' }>,
+  at: number,
+  earlier: readonly HistoryEntry[],
+): ContractRecord {
+  return event.type === 'admitted' ? admitted(contract, event, at, earlier) : adopted(contract, event, at, earlier);
 }
 
 function admitted(
@@ -157,19 +166,17 @@ function withEarlier({ earlierOperations = [], operation }: ContractRecord): rea
 }
 
 /** Its new ports and its new address may be others: those that it had go on resting. */
-function withFormer(record: ContractRecord, at: number): Pick<ContractRecord, 'formerRoutes'> {
-  const { closedAt, formerRoutes = [], instance, route } = record;
-  const latest =
-    closedAt === undefined
-      ? []
-      : [
-          {
-            ...(route === undefined ? {} : { route }),
-            ...(instance?.ipv4 === undefined ? {} : { ipv4: instance.ipv4 }),
-            closedAt,
-          },
-        ];
-  const resting = [...formerRoutes, ...latest].filter(
+function withFormer(
+  { formerRoutes = [], instance, route }: ContractRecord,
+  closedAt: number,
+  at: number,
+): Pick<ContractRecord, 'formerRoutes'> {
+  const latest = {
+    ...(route === undefined ? {} : { route }),
+    ...(instance?.ipv4 === undefined ? {} : { ipv4: instance.ipv4 }),
+    closedAt,
+  };
+  const resting = [...formerRoutes, latest].filter(
     (one) => isReserved(one, at) && (one.route !== undefined || one.ipv4 !== undefined),
   );
   return resting.length === 0 ? {} : { formerRoutes: resting };

@@ -113,6 +113,8 @@ describe('the pace', () => {
     ['rekey', BACKEND],
     ['reset', BACKEND],
     ['verify', BACKEND],
+    ['recipe', BACKEND],
+    ['withdraw', BACKEND],
     ['claim', PLATFORM],
     ['announce', PLATFORM],
     ['deliver', PLATFORM],

@@ -269,6 +269,13 @@ describe('the routes that should be open', () => {
     }
   });
 
+  it('lead to one address once: one that is being made has it, not one that says that it has moved there', () => {
+    const moved = open(1, '10.0.0.1', { routeState: 'opening', delivered: true, admittedAt: NOW - HOUR });
+    const made = open(2, '10.0.0.1', { routeState: 'opening' });
+    expect(slugs([moved, made])).toEqual(['slug02']);
+    expect(slugs([made, moved])).toEqual(['slug02']);
+  });
+
   it('lead to one address once: of two alike, the contract that came first', () => {
     const [first, second] = [open(1, '10.0.0.1', { admittedAt: NOW - 1 }), open(2, '10.0.0.1')];
     expect(slugs([second, first])).toEqual(['slug01']);
