@@ -23,7 +23,8 @@ export function answerOf<Answer>(call: PveCall<Answer>, response: PveResponse, s
       const kind = status >= 400 && status < 500 ? 'retry' : unsureKind(call.effect);
       throw notProxmox(call, kind, status, 'it sends a web page');
     }
-    throw refused({ doing: call.doing, effect: call.effect, status, text: scrub(saidBy(response, json)) });
+    const garbled = json === undefined && body !== '';
+    throw refused({ doing: call.doing, effect: call.effect, status, text: scrub(saidBy(response, json)), garbled });
   }
   const data = envelope.safeParse(json);
   const parsed = data.success ? call.answer.safeParse(data.data.data) : data;

@@ -87,6 +87,14 @@ describe('an answer', () => {
     expect(await said({ status: 596, statusText: 'Broken pipe', body: '', headers: {} })).toContain('596 Broken pipe');
   });
 
+  test('that refuses parameters, in a body that cannot be read, fails no order', async () => {
+    const answer = { status: 400, statusText: 'Parameter verification failed.' };
+    const kindOf = async (body: string) => over(scripted(() => ({ ...answer, body }))).call(READ, signal);
+    await expect(kindOf('{{"data":null,"errors":{"vmid":"VM 7 already')).rejects.toMatchObject({ kind: 'retry' });
+    await expect(kindOf('{"data":null}')).rejects.toMatchObject({ kind: 'permanent' });
+    await expect(kindOf('')).rejects.toMatchObject({ kind: 'permanent' });
+  });
+
   test.each([
     ['a web page', { headers: { 'content-type': 'text/html' }, body: '<html>login</html>' }],
     ['a web page that says it is JSON', { body: '<html>login</html>' }],

@@ -16,6 +16,8 @@ export interface Refusal {
   readonly status?: number;
   /** What the host said, in its own words. */
   readonly text: string;
+  /** There was more, which could not be read: what is wrong with the parameters stands there. */
+  readonly garbled?: boolean;
 }
 
 export interface PveProblemOptions extends ProvisionerErrorOptions {
@@ -45,9 +47,9 @@ export function reasonOf(error: unknown): PveReason | undefined {
  * fits wins. What none fits is in the dark when the request must not be repeated, and retried otherwise. No reason means that a
  * guest is gone: "does not exist" is also said of one that moved to another node, and 403 of one that left its pool.
  */
-export function refused({ doing, effect, status, text }: Refusal): PveProblem {
+export function refused({ doing, effect, status, text, garbled = false }: Refusal): PveProblem {
   const rule = RULES.find((r) => (r.status === undefined || r.status === status) && r.words.test(text));
-  const { kind, reason, remedy, publicText }: Verdict = rule ?? verdictOnStatus(status);
+  const { kind, reason, remedy, publicText }: Verdict = rule ?? verdictOnStatus(status, garbled);
   const said = `${status === undefined ? 'The task failed that was to' : 'Proxmox refused to'} ${doing}: ${
     status === undefined ? '' : `${status} `
   }${oneLine(text) || 'it did not say why'}`;
@@ -76,13 +78,14 @@ type Verdict = Omit<Rule, 'words' | 'status'>;
  * For words that no rule knows. pveproxy gives out AnyEvent's own codes when it could not forward a request: 595 = no connection
  * was made, so nothing was asked; 596 to 599 = it broke afterwards, and the request may or may not have been run.
  */
-function verdictOnStatus(status: number | undefined): Verdict {
+function verdictOnStatus(status: number | undefined, garbled: boolean): Verdict {
   if (status === undefined) return { kind: 'retry', reason: 'other' };
   if (status === 595) return { kind: 'retry', reason: 'unreachable' };
   if (status === 502 || status === 503 || status === 504 || status >= 596) {
     return { kind: 'unsure', reason: 'unreachable' };
   }
-  if (status === 400) return { kind: 'permanent', reason: 'bad-request' };
+  // "Is in use" is told in this way too, beside the message: no order is failed over half an answer.
+  if (status === 400) return { kind: garbled ? 'retry' : 'permanent', reason: 'bad-request' };
   if (status === 401) return { kind: 'config', reason: 'unauthorized', remedy: UNAUTHORIZED };
   if (status === 403) return { kind: 'config', reason: 'no-right', remedy: NO_RIGHT };
   if (status === 404) return { kind: 'config', reason: 'unsupported', remedy: 'is api_url the address of Proxmox VE?' };

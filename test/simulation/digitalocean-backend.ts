@@ -119,6 +119,9 @@ class DigitalOceanStage implements Backend {
     this.#usurped.add(droplet.id);
     droplet.name = `usurped-${id}`;
     this.#core.admin.setTags(droplet.id, ['owner:somebody']);
+    // From now on it runs, as strangers' machines do, also where it was off or never came up for us.
+    droplet.guest.boots = true;
+    this.#core.admin.powerOn(droplet.id);
   }
 
   addStranger(): string {
