@@ -13,7 +13,9 @@ export async function listMachines(backend: Backend, ctx: CallContext): Promise<
   const { rows, gap } = await viewCluster(backend, ctx);
   const { machines, unclear } = await registry.survey(rows, ctx);
   await registry.refresh(rows, ctx);
-  if (gap === undefined) book.keepOnly(new Set(rows.map(({ vmid }) => vmid)));
+  // A VMID that is a stranger's by now keeps no address of the machine that had it.
+  const ours = [...machines.map(({ machine }) => machine), ...unclear];
+  if (gap === undefined) book.keepOnly(new Set(ours.map(({ vmid }) => vmid)));
   else ctx.log.info({ gap }, 'proxmox: the list of guests proves nothing about those that it lacks');
   if (unclear.length > 0)
     ctx.log.warn({ unclear: unclear.slice(0, 5) }, 'proxmox: guests that may be ours could not be judged');

@@ -1,4 +1,5 @@
 import { type Operation, type OwnerStamp, ProvisionerError } from '../../src/provisioner/index.ts';
+import type { Acceptance } from './api.ts';
 import type { Refusal } from './errors.ts';
 import { mustCarry } from './find.ts';
 import { isReady } from './instance.ts';
@@ -16,7 +17,10 @@ interface Ascent {
 }
 
 const MAX_STARTS = 3;
-/** What was just started may show as stopped for a while; starting it again would restart it. */
+/**
+ * What was just started may show as stopped for a while, and starting it again would restart it: only a look that was begun so long
+ * after the last request counts.
+ */
 const START_MS = 20_000;
 /** An instance of which the answer to its order told may not be known everywhere at once. */
 const UNKNOWN_MS = 30_000;
@@ -24,14 +28,14 @@ const UNKNOWN_MS = 30_000;
 /** Leads an instance to where it runs and has its address. Only one that is there, free and off is started, a few times. */
 export async function bringUp(target: Target, ascent: Ascent, op: Operation): Promise<VultrInstance> {
   const { id, stamp, limitMs, otherwise } = ascent;
-  const { clock, settings } = target;
+  const { clock, settings, askedToStart } = target;
   const asking = { lane: 'make', signal: op.signal } as const;
   const began = clock.monotonic();
   let starts = 0;
-  let startedAt = -Infinity;
   let seen = otherwise === 'tell';
   let refusal: Refusal | undefined;
   for (;;) {
+    const lookedAt = clock.monotonic();
     const instance = await target.reader.byId(id, asking);
     const passedMs = clock.monotonic() - began;
     if (instance === undefined && (seen || passedMs > UNKNOWN_MS)) {
@@ -42,22 +46,38 @@ export async function bringUp(target: Target, ascent: Ascent, op: Operation): Pr
       // Tags may come later than the instance: one with our name and nobody's stamp is waited for.
       const isOurs = otherwise === 'tell' || !isUnmarked(instance, stamp);
       if (isOurs) mustCarry(instance, stamp);
-      if (isOurs && isReady(instance, settings.ipv4 === 'own' ? 'ipv4' : 'ipv6')) return instance;
+      if (isOurs && isReady(instance, settings.ipv4 === 'own' ? 'ipv4' : 'ipv6')) {
+        askedToStart.delete(id);
+        return instance;
+      }
       if (instance.status === 'suspended') throw suspendedError(id);
       if (passedMs > limitMs) return giveUp(target, ascent, op, instance, refusal);
-      if (isOurs && isOff(instance) && clock.monotonic() - startedAt > START_MS) {
+      if (isOurs && isOff(instance) && lookedAt - (askedToStart.get(id) ?? -Infinity) > START_MS) {
         if (starts >= MAX_STARTS) return giveUp(target, ascent, op, instance, refusal);
-        const accepted = await target.api.start(id, asking);
+        const accepted = await start(target, id, op.signal);
         if (accepted === 'absent') throw new ProvisionerError('retry', `Instance ${id} is not there any more`);
         refusal = accepted === 'accepted' ? undefined : accepted;
-        if (accepted === 'accepted') {
-          starts += 1;
-          startedAt = clock.monotonic();
-        }
+        if (accepted === 'accepted') starts += 1;
       }
     }
     await untilTick(target, op.signal);
   }
+}
+
+/** Notes when, unless it is certain that nothing comes of it: an answer may be lost, and its request be late. */
+async function start({ api, askedToStart, clock }: Target, id: string, signal: AbortSignal): Promise<Acceptance> {
+  let accepted: Acceptance | undefined;
+  try {
+    accepted = await api.start(id, { lane: 'make', signal });
+    return accepted;
+  } finally {
+    if (mayStart(accepted)) askedToStart.set(id, clock.monotonic());
+  }
+}
+
+/** Trouble inside the API may have struck when the work was done. */
+function mayStart(accepted: Acceptance | undefined): boolean {
+  return accepted === undefined || accepted === 'accepted' || (accepted !== 'absent' && accepted.status >= 500);
 }
 
 /** Off by itself. A new one that shows as stopped while it is being installed will start without being told. */

@@ -43,6 +43,22 @@ describe('stopping and starting', () => {
     expect(truth(machine).startedAt).toBe(startedAt);
   });
 
+  test.each([
+    ['whose answer was lost', { kind: 'drop-after' }, {}],
+    ['that was processed in trouble', { kind: 'error', status: 500, processed: true }, {}],
+    ['that a look was late to tell of', { kind: 'none' }, { kind: 'delay', ms: 25_000, at: 'after' }],
+  ] as const)('start once, after a start %s', async (_, start, look) => {
+    const machine = await made();
+    const { faults, admin } = opened.core;
+    admin.powerOff(machine.externalId);
+    if (start.kind !== 'none') faults.add({ call: 'POST /instances/{id}/start', fault: start });
+    // The second look of a start tells what the instance was before it was started.
+    if ('kind' in look) faults.add({ call: 'GET /instances/{id}', fault: look, skip: 2 });
+    const begin = () => play((op) => opened.provisioner.start(refOf(machine), op), machine);
+    await begin().catch(begin);
+    expect([truth(machine).power, calls('POST /instances/{id}/start')]).toEqual(['running', 1]);
+  });
+
   test('wait while somebody has the instance locked', async () => {
     const machine = await made();
     opened.core.admin.setServerStatus(machine.externalId, 'locked');

@@ -111,6 +111,7 @@ function assemble(
     client,
     api,
     reader: createReader(api, clock, agent, closing),
+    askedToStart: new Map(),
     catalogue: createCatalogue(client, clock, closing),
     stock: createStock(clock),
     fleet: createFleet({ api, clock, agent, closing }),

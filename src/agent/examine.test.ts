@@ -12,8 +12,15 @@ const HANDED_OVER = 'SHA256:handed-over';
 const ANSWERED_AT = 1_700_000_000_000;
 const ELSEWHERE = { ok: false, why: 'another machine', stranger: true } as const;
 
+interface Shown {
+  /** What the list of its backend shows. */
+  readonly power?: Instance['power'] | 'nothing';
+  readonly problem?: string;
+}
+
 /** A machine behind this host that answers with this key, and what the proof of its port finds. */
-function look(hostKey: string, prove: () => Promise<Proof>): Promise<Finding> {
+function look(hostKey: string, prove: () => Promise<Proof>, shown: Shown = {}): Promise<Finding> {
+  const { power = 'running', problem } = shown;
   const record = only<ContractRecord>({
     contract: 'c0'.repeat(32) as ContractId,
     goal: 'keep',
@@ -37,10 +44,10 @@ function look(hostKey: string, prove: () => Promise<Proof>): Promise<Finding> {
     }),
   });
   const target = only<Worker['target']>({
-    problem: undefined,
+    problem,
     provisioner: only<Worker['target']['provisioner']>({ capabilities: { readiness: 'ssh' } }),
     can: only<Worker['target']['can']>({ needsLogin: true }),
-    seenOf: () => only<Instance>({ power: 'running', ...({ uptimeMs: undefined } as object) }),
+    seenOf: () => (power === 'nothing' ? undefined : only<Instance>({ power, ...({ uptimeMs: undefined } as object) })),
   });
   const worker = only<Worker>({ record, target });
   return examine(deps, worker, 'up', new AbortController().signal);
@@ -70,4 +77,16 @@ it('what cannot be proved now is no outage', async () => {
   };
   expect(await look('SHA256:other', away)).toMatchObject({ state: 'up' });
   expect(await look('SHA256:other', async () => ({ ok: false, why: 'no answer' }))).toMatchObject({ state: 'up' });
+});
+
+it('a stranger at the address of a machine that no list shows running is not that machine', async () => {
+  const unproved = async (): Promise<Proof> => ({ ok: false, why: 'no answer' });
+  expect(await look('SHA256:other', unproved, { power: 'nothing' })).toEqual({
+    state: 'unknown',
+    details: 'the backend does not show the machine',
+  });
+  expect(await look('SHA256:other', unproved, { power: 'transition' })).toMatchObject({ state: 'unknown' });
+  expect(await look('SHA256:other', unproved, { power: 'nothing', problem: 'away' })).toMatchObject({ state: 'up' });
+  expect(await look('SHA256:other', async () => ({ ok: true }), { power: 'nothing' })).toMatchObject({ state: 'up' });
+  expect(await look(HANDED_OVER, unasked, { power: 'nothing' })).toMatchObject({ state: 'up' });
 });

@@ -37,7 +37,7 @@ export async function examine(
 ): Promise<Finding> {
   const seen = glance(worker);
   if (seen.state === 'paused' || (seen.state === 'down' && before === 'down')) return seen;
-  const answer = await knock(deps, worker, seen.state === 'down' ? 1 : 2, signal);
+  const answer = await knock(deps, worker, seen, signal);
   if (answer?.state === 'up') return seen.state === 'up' ? { ...seen, ...answer } : answer;
   if (seen.state === 'down') return answer === undefined ? confirmed(deps, worker, seen, signal) : seen;
   const backend = hasCheck(worker) ? await check(deps, worker, signal) : seen;
@@ -67,13 +67,17 @@ function ofInstance({ power, uptimeMs: uptime }: Instance): Finding {
   return NOT_SHOWN;
 }
 
-/** Undefined where no login is possible by design. A machine that answers is up, also while its backend cannot be read. */
+/**
+ * Undefined where no login is possible by design, and where who answers need not be the machine. One that answers is up, also while its
+ * backend cannot be read.
+ */
 async function knock(
   deps: AgentDeps,
   { record, target }: Worker,
-  attempts: number,
+  seen: Finding,
   signal: AbortSignal,
 ): Promise<Finding | undefined> {
+  const attempts = seen.state === 'down' ? 1 : 2;
   const ssh = sshEndpoint(record, deps);
   if (ssh === undefined || !isInUse(record) || !target.can.needsLogin) return undefined;
   for (let attempt = 1; ; attempt++) {
@@ -84,8 +88,10 @@ async function knock(
     if (answer.state === 'answers') {
       const strange = record.hostKey !== undefined && answer.hostKey !== undefined && answer.hostKey !== record.hostKey;
       // A key that is the machine's own is proof enough, and cheaper.
-      if (strange && (await leadsElsewhere(deps, record, signal)))
-        return { state: 'down', details: 'its port leads to another machine' };
+      const who = strange ? await whoAnswers(deps, record, signal) : 'the machine';
+      if (who === 'another') return { state: 'down', details: 'its port leads to another machine' };
+      // The address of a machine that is gone is soon another one's.
+      if (who === 'anybody' && seen.state !== 'up' && target.problem === undefined) return undefined;
       return {
         state: 'up',
         at,
@@ -102,15 +108,20 @@ async function knock(
   }
 }
 
-/** Whether who answered is not the machine. What cannot be found out is no outage. */
-async function leadsElsewhere({ gateway }: AgentDeps, record: ContractRecord, signal: AbortSignal): Promise<boolean> {
+/** Who is behind the port of a machine that shows a new host key. What cannot be found out is no outage. */
+async function whoAnswers(
+  { gateway }: AgentDeps,
+  record: ContractRecord,
+  signal: AbortSignal,
+): Promise<'the machine' | 'another' | 'anybody'> {
   const route = record.routeState === 'open' ? routeOf(record) : undefined;
-  if (gateway === undefined || route === undefined) return false;
+  if (gateway === undefined || route === undefined) return 'anybody';
   try {
     const proof = await gateway.port.prove(route, signal);
-    return !proof.ok && proof.stranger === true;
+    if (proof.ok) return 'the machine';
+    return proof.stranger === true ? 'another' : 'anybody';
   } catch (error) {
-    if (error instanceof GatewayError) return false;
+    if (error instanceof GatewayError) return 'anybody';
     throw error;
   }
 }

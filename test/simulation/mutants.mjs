@@ -396,4 +396,20 @@ export const MUTANTS = [
     find: 'cloudInit === undefined ? undefined : SETUP[cloudInit],',
     replace: 'undefined,',
   },
+  {
+    name: 'takes whoever answers for the machine (Proxmox)',
+    seed: 3,
+    backend: 'proxmox-9.1',
+    file: 'src/agent/examine.ts',
+    find: "if (who === 'anybody' && seen.state !== 'up' && target.problem === undefined) return undefined;",
+    replace: '',
+  },
+  {
+    name: 'believes that a machine that is gone keeps its address (Proxmox)',
+    seed: 910000201,
+    backend: 'proxmox-9.1',
+    file: 'provisioners/proxmox/list.ts',
+    find: 'book.keepOnly(new Set(ours.map(({ vmid }) => vmid)));',
+    replace: 'book.keepOnly(new Set(rows.map(({ vmid }) => vmid)));',
+  },
 ];

@@ -19,6 +19,8 @@ const SILENCE_MS = 200_000;
 const LOCK_MS = 330_000;
 /** A fact that is younger than this may not have reached everybody: a call already on its way acts on the older one. */
 const NEWS_MS = 150_000;
+/** In calm weather a list is not older than this. */
+const LIST_MS = 90_000;
 
 /** What the story did to a contract's world, which changes what can be asked of the agent. */
 export interface Excuses {
@@ -62,7 +64,10 @@ export class Rules {
   readonly #beats = new Map<string, number>();
   readonly #latestBeat = new Map<string, number>();
   readonly #told = new Map<string, number>();
+  /** When a machine was last switched on or off, or removed: monotonic ms. */
+  readonly #movedAt = new Map<string, number>();
   #beatsTroubledAt = -Infinity;
+  #calmSince = Infinity;
 
   constructor(world: World) {
     this.#world = world;
@@ -79,6 +84,11 @@ export class Rules {
   /** The heartbeat lane may have been held up from outside until now. */
   troubleBeats(): void {
     this.#beatsTroubledAt = this.#world.time.monotonic();
+  }
+
+  /** From now on every list can be read. */
+  calm(): void {
+    this.#calmSince = this.#world.time.monotonic();
   }
 
   /** What must hold at any moment and is not seen in a single call. */
@@ -163,6 +173,7 @@ export class Rules {
 
   #onMachine(machine: SeenMachine): void {
     this.#checkRoutes();
+    this.#movedAt.set(machine.contract ?? '', this.#world.time.monotonic());
     if ((machine.scripts?.length ?? 0) > 1)
       this.blame('a script is run once', `${machine.scripts?.length} runs in machine ${machine.id}`);
     if (this.#world.intervening) return;
@@ -235,6 +246,7 @@ export class Rules {
       this.#onBandwidth(key, request.body);
       return;
     }
+    if (call === 'health') this.#onHealth(request.path, request.body);
     if (call !== 'lock' && call !== 'report') return;
     const contract = /[0-9a-f]{64}(?=\/(?:lock|provisioning)$)/.exec(request.path)?.[0] ?? '';
     if (this.excuses.foreign.has(contract))
@@ -242,6 +254,19 @@ export class Rules {
     if (call === 'report' && (transport !== 'deliver' || delayMs > 0 || status !== 200))
       this.excuses.ambiguous.add(contract);
     if (call === 'report') this.#onReport(contract, request.body, key);
+  }
+
+  /** Whoever answers at the address that a machine had is not the machine. */
+  #onHealth(path: string, body: string): void {
+    const contract = /[0-9a-f]{64}(?=\/health$)/.exec(path)?.[0] ?? '';
+    const { status, checkedAt }: { status: string; checkedAt: number } = JSON.parse(body);
+    const { time } = this.#world;
+    if (status !== 'healthy' || this.excuses.clockJumped) return;
+    const at = checkedAt / 1e6 - time.now() + time.monotonic();
+    const moved = [this.#calmSince, this.excuses.changedAt.get(contract) ?? 0, this.#movedAt.get(contract) ?? 0];
+    if (at < Math.max(...moved) + LIST_MS) return;
+    if (this.#world.machinesOf(contract).some((id) => this.#world.machine(id)?.state === 'running')) return;
+    this.blame('health is true', `${short(contract)} is said to be well, and none of its machines runs`);
   }
 
   /** What the platform is told of traffic only grows, and is never more than what moved. */
@@ -497,6 +522,8 @@ export class Rules {
     for (const machine of this.#world.backend.machines()) {
       const contract = machine.contract;
       if (machine.agent !== agentKey || contract === undefined) continue;
+      // Half a clone that its host's end cut off: no token may remove it, and `doctor` tells of it.
+      if (machine.state === 'creating' && this.excuses.lost.has(contract)) continue;
       const record = [...process.ledger.records.values()].find((one) => one.contract === contract);
       if (record === undefined || record.closedAt !== undefined)
         found.push(`${host.name} has machine ${machine.id} without an open record`);

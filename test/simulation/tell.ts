@@ -135,6 +135,7 @@ class Performance {
     if (world.lies !== undefined) this.#rules.troubleBeats();
     world.clearFaults();
     this.#rules.troubleBeats();
+    this.#rules.calm();
     for (const host of world.hosts) resume(host);
     await this.#comeToRest();
     const asleep = this.#rules.violations.length === 0 ? this.#rules.pausedBehindClosedPorts() : [];
