@@ -31,16 +31,21 @@ async function list(target: Target, { signal, log }: CallContext): Promise<Listi
   let damaged = 0;
   for (const server of servers.entries) {
     const stamp = stampOf(server.labels);
-    if (stamp === undefined) damaged++;
-    else instances.push(toInstance(server, stamp, target.settings.ssh_user));
-    if (stamp !== undefined) shown.add(stamp.operation);
+    if (stamp === undefined) {
+      damaged++;
+      continue;
+    }
+    const instance = toInstance(server, stamp, target.settings.ssh_user);
+    shown.add(instance.externalId);
+    instances.push(instance);
   }
   for (const snapshot of snapshots.entries) {
     const stamp = stampOf(snapshot.labels);
-    if (stamp === undefined || shown.has(stamp.operation)) continue;
-    shown.add(stamp.operation);
-    const instance = suspendedInstance(snapshot, stamp, target.settings.ssh_user);
-    if (instance !== undefined) instances.push(instance);
+    const instance = stamp && suspendedInstance(snapshot, stamp, target.settings.ssh_user);
+    // A server that a late request made for the same order is another machine: this one is still suspended.
+    if (instance === undefined || shown.has(instance.externalId)) continue;
+    shown.add(instance.externalId);
+    instances.push(instance);
   }
   if (damaged > 0) log.warn({ servers: damaged }, 'hetzner: servers with damaged labels are left alone');
   return { complete: servers.complete && snapshots.complete && damaged === 0, instances };

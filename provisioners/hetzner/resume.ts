@@ -58,13 +58,23 @@ export async function thaw(target: Target, snapshot: Image, ref: OwnedRef, op: O
   const body = await thawedBody(target, snapshot, ref.stamp, asking);
   const outcome = await submit(target.client, body, async () => {}, asking);
   if (typeof outcome === 'object' && 'refusal' in outcome) throw refused(outcome.refusal);
-  const [server] = await findByStamp(target, ref.stamp, asking);
-  if (server === undefined) throw new ProvisionerError('retry', 'The server of the resumed machine does not show yet');
+  const found = await findByStamp(target, ref.stamp, asking);
+  const server = found.find(({ labels }) => labels[LABEL.first] === snapshot.labels?.[LABEL.first]);
+  if (server === undefined) throw notShown(found);
   const limitMs = target.settings.create_timeout_seconds * 1000;
   const actions = typeof outcome === 'object' && outcome.id === server.id ? outcome.actions : [];
   // Nobody has used it yet, and the snapshot is still there: one that does not come up may be made again.
   const ascent = { id: server.id, stamp: ref.stamp, actions, otherwise: 'replace', limitMs } as const;
   return settleIn(target, await bringUp(target, ascent, op), ref.stamp, asking);
+}
+
+/** An order that was thought lost may come true while the name is free: the server that it makes is empty, and not this machine. */
+function notShown([another]: readonly Server[]): ProvisionerError {
+  const why =
+    another === undefined
+      ? 'The server of the resumed machine does not show yet'
+      : `Server ${another.id}, which a late order for this contract made, has the name of the suspended machine; it is removed first`;
+  return new ProvisionerError('retry', why);
 }
 
 /** What is left to do once a machine that was suspended runs: its addresses go with the server again, and nothing else is kept. */

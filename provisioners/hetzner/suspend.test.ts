@@ -154,6 +154,28 @@ describe('a suspended machine', () => {
     expect(await start(machine)).toMatchObject({ externalId: machine.externalId, power: 'running' });
   });
 
+  test('is not taken for a server that a late order made while its name was free', async () => {
+    const order = sampleOrder(AGENT);
+    opened.core.faults.add({ call: 'POST /servers', fault: { kind: 'delay', ms: 300_000, at: 'before' } });
+    await refusalOf(played(clock, opened.provisioner.create(order, operation(order.stamp))));
+    const machine = await played(clock, opened.provisioner.create(order, operation(order.stamp)));
+    await stop(machine);
+    await played(clock, new Promise<void>((resolve) => void clock.after(300_000, resolve)));
+    const [late] = opened.core.project.servers.values();
+    expect(opened.core.project.servers.size).toBe(1);
+    const shown = async () => (await played(clock, opened.provisioner.list(context()))).instances;
+    expect(await shown()).toMatchObject([
+      { externalId: String(late?.id), power: 'running', stamp: order.stamp },
+      { externalId: machine.externalId, power: 'stopped', stamp: order.stamp },
+    ]);
+    expect(await refusalOf(start(machine))).toMatchObject({ kind: 'retry', message: /which a late order .* made/ });
+    expect(snapshots()).toHaveLength(1);
+    const twin = String(late?.id) as Instance['externalId'];
+    await play((op) => opened.provisioner.removeTwin(twin, refOf(machine), op), machine);
+    expect(await shown()).toMatchObject([{ externalId: machine.externalId, power: 'stopped' }]);
+    expect(await start(machine)).toMatchObject({ externalId: machine.externalId, ipv4: machine.ipv4 });
+  });
+
   test('leaves nothing when its contract ends', async () => {
     const machine = await made();
     await stop(machine);

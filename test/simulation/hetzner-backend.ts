@@ -33,6 +33,8 @@ class HetznerStage implements Backend {
   /** Who has the id of a machine of ours now. */
   readonly #usurpers = new Map<number, string>();
   readonly #agents = new Set<AgentId>();
+  /** What suspended machines became, when somebody last looked. */
+  readonly #kept = new Map<number, Image>();
   #chaos: Fault | undefined;
   #strangers = 0;
 
@@ -60,6 +62,10 @@ class HetznerStage implements Backend {
       },
     });
     this.#core.onChange((server) => this.#changed(server));
+    this.#core.onExchange(({ call }) => {
+      if (call === 'GET /images') for (const image of this.#snapshots) this.#kept.set(image.id, image);
+      if (call === 'DELETE /images/{id}') this.#snapshotsChanged();
+    });
     this.#settings = (offerings) =>
       hetznerSettings.parse({
         token: SIMULATOR_TOKEN,
@@ -89,8 +95,8 @@ class HetznerStage implements Backend {
 
   machines(): readonly SeenMachine[] {
     const servers = [...this.#core.project.servers.values()];
-    const shown = new Set(servers.map(({ labels }) => labels[LABEL.operation]));
-    const asleep = this.#snapshots.filter(({ labels }) => !shown.has(labels[LABEL.operation]));
+    const shown = new Set(servers.map((server) => this.#idOf(server)));
+    const asleep = this.#snapshots.filter(({ labels }) => !shown.has(labels[LABEL.first] ?? ''));
     return [...servers.map((server) => this.#seen(server)), ...asleep.map((image) => this.#asleep(image))];
   }
 
@@ -137,7 +143,9 @@ class HetznerStage implements Backend {
     const server = this.#server(id);
     if (server !== undefined) this.#core.admin.lose(server.id);
     for (const image of this.#snapshots) {
-      if (image.labels[LABEL.first] === id) this.#core.project.images.delete(image.id);
+      if (image.labels[LABEL.first] !== id) continue;
+      this.#core.project.images.delete(image.id);
+      this.#kept.delete(image.id);
     }
   }
 
@@ -182,6 +190,17 @@ class HetznerStage implements Backend {
     const kept = this.#snapshots.some(({ labels }) => labels[LABEL.operation] === server.labels[LABEL.operation]);
     const shown = { ...this.#seen(server), state: state === 'deleting' && kept ? 'stopped' : state };
     for (const listener of this.#listeners) listener(shown);
+  }
+
+  /** A snapshot that goes while its machine has no server is the end of that machine. */
+  #snapshotsChanged(): void {
+    for (const [id, image] of this.#kept) {
+      if (this.#core.project.images.has(id)) continue;
+      this.#kept.delete(id);
+      const gone = this.#asleep(image);
+      if (this.machines().some((machine) => machine.id === gone.id)) continue;
+      for (const listener of this.#listeners) listener({ ...gone, state: 'deleting' });
+    }
   }
 
   #seen(server: Server): SeenMachine {

@@ -234,7 +234,10 @@ export class Rules {
       this.blame('foreign kinds are left alone', `a machine was made for ${short(contract)}`);
   }
 
-  #onExchange(request: Exchange['request'], { response: { status }, transport, delayMs }: Exchange['outcome']): void {
+  #onExchange(
+    request: Exchange['request'],
+    { response: { status, body }, transport, delayMs }: Exchange['outcome'],
+  ): void {
     const call = callOf(request.method, request.path);
     const key = request.headers['x-agent-pubkey'] ?? '';
     if (call === 'heartbeat') {
@@ -247,6 +250,7 @@ export class Rules {
       return;
     }
     if (call === 'health') this.#onHealth(request.path, request.body);
+    if (call === 'reconcile' && status === 200 && transport === 'deliver') this.#onWord(body);
     if (call !== 'lock' && call !== 'report') return;
     const contract = /[0-9a-f]{64}(?=\/(?:lock|provisioning)$)/.exec(request.path)?.[0] ?? '';
     if (this.excuses.foreign.has(contract))
@@ -254,6 +258,16 @@ export class Rules {
     if (call === 'report' && (transport !== 'deliver' || delayMs > 0 || status !== 200))
       this.excuses.ambiguous.add(contract);
     if (call === 'report') this.#onReport(contract, request.body, key);
+  }
+
+  /** An answer from a stale cache says that a machine is to be paused which was resumed long ago: nobody can tell. */
+  #onWord(body: string): void {
+    const [, paused = ''] = /"pause":\[([^\]]*)\]/.exec(body) ?? [];
+    for (const [, contract = ''] of paused.matchAll(/"contractId":"([0-9a-f]{64})"/g)) {
+      const row = this.#world.platform.contracts.get(contract);
+      if (row !== undefined && row.status !== 'paused')
+        this.excuses.changedAt.set(contract, this.#world.time.monotonic());
+    }
   }
 
   /** Whoever answers at the address that a machine had is not the machine. */
