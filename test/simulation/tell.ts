@@ -27,10 +27,13 @@ export interface TellOptions {
 }
 
 const CHECK_EVERY_MS = 20_000;
-/** Longer than any back-off, lock, deadline and breaker of the agent together. */
 /** A machine takes a minute or two; what went wrong before may make an agent wait a few minutes longer. */
 const SERVE_MS = 15 * 60_000;
-const SETTLE_MS = 100 * 60_000;
+/**
+ * Longer than any back-off, lock, deadline and breaker of the agent together. Orders that can never be met hold their room for most
+ * of an hour, and others wait for that room, one after the other.
+ */
+const SETTLE_MS = 180 * 60_000;
 
 /** Plays one story in a fresh world and says which rules were broken. */
 export async function play(story: Story, options: TellOptions = {}): Promise<Outcome> {
