@@ -46,7 +46,12 @@ function saidBy({ statusText }: PveResponse, json: unknown): string {
   const body = refusal.safeParse(json);
   const message = (body.success ? body.data.message : undefined)?.trim() || statusText.trim();
   const errors = Object.entries((body.success ? body.data.errors : undefined) ?? {});
-  return [message, ...errors.map(([name, text]) => `${name}: ${String(text).trim()}`)].filter(Boolean).join(' ');
+  return [message, ...errors.map(([name, text]) => `${name}: ${wordsOf(text)}`)].filter(Boolean).join(' ');
+}
+
+/** Foreign data: to make an object a string calls whatever it says is its `toString`. */
+function wordsOf(value: unknown): string {
+  return typeof value === 'string' ? value.trim() : JSON.stringify(value);
 }
 
 function notProxmox(

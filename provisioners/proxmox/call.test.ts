@@ -82,6 +82,8 @@ describe('an answer', () => {
     expect(await said({ status: 400, statusText: 'Parameter verification failed.', body })).toBe(
       'Proxmox refused to make a thing: 400 Parameter verification failed. size: too small',
     );
+    const odd = '{"data":null,"errors":{"size":{"toString":{}}}}';
+    expect(await said({ status: 400, statusText: 'no', body: odd })).toContain('400 no size: {"toString":{}}');
     const old = { status: 500, statusText: 'VM is locked (clone)', body: '{"data":null}' };
     expect(await said(old)).toBe('Proxmox refused to make a thing: 500 VM is locked (clone)');
     expect(await said({ status: 596, statusText: 'Broken pipe', body: '', headers: {} })).toContain('596 Broken pipe');

@@ -88,6 +88,22 @@ test('a valid file with a piece of rubbish anywhere is accepted or refused with 
   );
 });
 
+test('no value of a file, whatever its place, is made a text by what it says itself', () => {
+  const value = '{ toString = {}, valueOf = {}, toJSON = {} }';
+  for (const key of ours) {
+    const target = [`name = "b"`, `type = "docker"`].filter((line) => !line.startsWith(key));
+    judge(`${MINIMAL}\n[[targets]]\n${target.join('\n')}\n${key} = ${value}`);
+    judge(`${MINIMAL}\n[[targets]]\n${target.join('\n')}\n[targets.docker]\n${key} = ${value}`);
+    for (const table of Object.keys(TABLES)) judge(`[${table}]\n${key} = ${value}\n`);
+  }
+  for (const [index, line] of MINIMAL.split('\n').entries())
+    judge(
+      MINIMAL.split('\n')
+        .with(index, line.replace(/=.*/, `= ${value}`))
+        .join('\n'),
+    );
+});
+
 test.each(['__proto__', 'constructor'])('%s is no way into the agent’s own objects', (key) => {
   for (const text of [
     `[${key}]\npolluted = 1`,

@@ -43,7 +43,7 @@ export function readTargets(
   for (const entry of entries) {
     const type = entry.named ? readType(entry, provisioners, report) : readOwnType(entry, provisioners, report);
     if (type === undefined) continue;
-    const name = entry.named ? String(entry.table.name) : inventName(entry, type, names, report);
+    const name = entry.named ? nameIn(entry) : inventName(entry, type, names, report);
     const settings = readSettings(entry, type, known, report, unused);
     if (settings !== undefined) targets.push({ name, type, isDefault: targets.length === 0, ...settings });
   }
@@ -80,6 +80,11 @@ function findEntries(document: Table, report: Report): Entry[] {
 }
 
 export const TARGET_NAME = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
+
+/** One that is no text is a problem already, and foreign data: to make it a string could call what it says is its `toString`. */
+function nameIn({ table: { name } }: Entry): string {
+  return typeof name === 'string' ? name : '';
+}
 
 function claimName({ table, path }: Entry, names: Names, report: Report): void {
   const expected = '1 to 32 lower-case letters, digits and hyphens, without a hyphen at either end';

@@ -136,6 +136,6 @@ function refusal(method: string, path: string, { status, body }: CaddyAnswer): G
 
 /** Caddy's own words, short: they go to the log and to doctor. */
 export function messageOf(body: unknown): string {
-  const text = typeof body === 'object' && body !== null && 'error' in body ? String(body.error) : String(body);
-  return text.slice(0, 500);
+  const said: unknown = typeof body === 'object' && body !== null && 'error' in body ? body.error : body;
+  return (typeof said === 'string' ? said : `${JSON.stringify(said)}`).slice(0, 500);
 }

@@ -124,7 +124,9 @@ export function httpApp(app: unknown): HttpApp {
     servers: Object.entries((servers ?? {}) as Record<string, { listen?: unknown; routes?: unknown }>).map(
       ([name, { listen, routes }]) => ({
         name,
-        listens: Array.isArray(listen) && listen.some((address) => String(address).endsWith(`:${port}`)),
+        listens:
+          Array.isArray(listen) &&
+          listen.some((address) => typeof address === 'string' && address.endsWith(`:${port}`)),
         hasRoutes: Array.isArray(routes),
       }),
     ),

@@ -136,8 +136,8 @@ function copyError(error: Error, depth: number, walk: Walk): object {
   ) as Record<string, unknown>;
   const result: Record<string, unknown> = {
     ...fields,
-    type: redactText(String(read(error, 'name')), walk.secrets),
-    message: redactText(String(read(error, 'message')), walk.secrets),
+    type: redactText(wordsOf(read(error, 'name')), walk.secrets),
+    message: redactText(wordsOf(read(error, 'message')), walk.secrets),
   };
   if (walk.stack && typeof error.stack === 'string') result['stack'] = redactText(error.stack, walk.secrets);
   const cause = read(error, 'cause');
@@ -146,6 +146,11 @@ function copyError(error: Error, depth: number, walk: Walk): object {
     result['cause'] = depth >= MAX_CAUSES ? '[deeper]' : copy(cause, depth + 1, walk);
   }
   return result;
+}
+
+/** To make an object a string calls whatever it says is its `toString`. */
+function wordsOf(value: unknown): string {
+  return typeof value === 'object' || typeof value === 'function' ? '[unreadable]' : String(value);
 }
 
 function read(from: object, key: string): unknown {

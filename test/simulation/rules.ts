@@ -274,13 +274,23 @@ export class Rules {
   #onHealth(path: string, body: string): void {
     const contract = /[0-9a-f]{64}(?=\/health$)/.exec(path)?.[0] ?? '';
     const { status, checkedAt }: { status: string; checkedAt: number } = JSON.parse(body);
-    const { time } = this.#world;
+    const { time, platform } = this.#world;
     if (status !== 'healthy' || this.excuses.clockJumped) return;
     const at = checkedAt / 1e6 - time.now() + time.monotonic();
     const moved = [this.#calmSince, this.excuses.changedAt.get(contract) ?? 0, this.#movedAt.get(contract) ?? 0];
     if (at < Math.max(...moved) + LIST_MS) return;
     if (this.#world.machinesOf(contract).some((id) => this.#world.machine(id)?.state === 'running')) return;
+    if (this.#isUsurped(contract) || platform.contracts.get(contract) === undefined) return;
     this.blame('health is true', `${short(contract)} is said to be well, and none of its machines runs`);
+  }
+
+  /** In a cloud somebody can make a machine his own; it is the same one, and shows its host key. */
+  #isUsurped(contract: string): boolean {
+    const { backend, platform } = this.#world;
+    if (backend.type === 'sandbox' || backend.type === 'proxmox') return false;
+    const details: { external_id?: string } = JSON.parse(platform.contracts.get(contract)?.details ?? '{}');
+    const machine = this.#world.machine(details.external_id ?? '');
+    return machine?.state === 'running' && machine.contract === undefined;
   }
 
   /** What the platform is told of traffic only grows, and is never more than what moved. */
