@@ -26,7 +26,7 @@ export class LedgerVersionError extends Error {
   override readonly name = 'LedgerVersionError';
   constructor(file: string, version: unknown) {
     super(
-      `${file} has format version ${JSON.stringify(version)}, and this program knows up to ${LEDGER_VERSION}: it was written by a newer dc-agent. ` +
+      `${file} has format version ${typeof version === 'string' ? version : JSON.stringify(version)}, and this program knows up to ${LEDGER_VERSION}: it was written by a newer dc-agent. ` +
         'Run that version again, or a newer one; going back would lose promises made to tenants.',
     );
   }
