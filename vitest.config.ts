@@ -1,7 +1,4 @@
-import { configDefaults, defineConfig } from 'vitest/config';
-
-/** What starts processes, engines and kernels: a process for each file. */
-const OWN = ['test/**/*.test.ts', 'provisioners/docker/**/*.test.ts', 'scripts/**/*.test.ts'];
+import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
@@ -12,13 +9,25 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     projects: [
-      { extends: true, test: { name: 'whole', include: OWN } },
+      {
+        extends: true,
+        test: {
+          // What starts processes, engines and kernels: a process for each file.
+          name: 'whole',
+          include: ['test/**/*.test.ts', 'scripts/**/*.test.ts', 'provisioners/docker/**/*.test.ts'],
+        },
+      },
       {
         extends: true,
         test: {
           name: 'parts',
-          include: ['{src,provisioners,simulators,tools}/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...OWN],
+          include: [
+            'src/**/*.test.ts',
+            'simulators/**/*.test.ts',
+            'tools/**/*.test.ts',
+            'provisioners/!(docker)/**/*.test.ts',
+            'provisioners/*.test.ts',
+          ],
           // Files share the modules of their worker: loading them anew for each file took longer than most tests.
           isolate: false,
         },
