@@ -90,18 +90,19 @@ test('a valid file with a piece of rubbish anywhere is accepted or refused with 
 
 test('no value of a file, whatever its place, is made a text by what it says itself', () => {
   const value = '{ toString = {}, valueOf = {}, toJSON = {} }';
-  for (const key of ours) {
+  const accepted: string[] = [];
+  const refuse = (text: string): void => void (judge(text).length > 0 || accepted.push(text));
+  // A table of another plugin's settings is passed over.
+  for (const key of ours.filter((one) => one !== 'script')) {
     const target = [`name = "b"`, `type = "docker"`].filter((line) => !line.startsWith(key));
-    judge(`${MINIMAL}\n[[targets]]\n${target.join('\n')}\n${key} = ${value}`);
-    judge(`${MINIMAL}\n[[targets]]\n${target.join('\n')}\n[targets.docker]\n${key} = ${value}`);
-    for (const table of Object.keys(TABLES)) judge(`[${table}]\n${key} = ${value}\n`);
+    refuse(`${MINIMAL}\n[[targets]]\n${target.join('\n')}\n${key} = ${value}`);
+    refuse(`${MINIMAL}\n[[targets]]\n${target.join('\n')}\n[targets.docker]\n${key} = ${value}`);
+    for (const table of Object.keys(TABLES)) refuse(`[${table}]\n${key} = ${value}\n`);
   }
-  for (const [index, line] of MINIMAL.split('\n').entries())
-    judge(
-      MINIMAL.split('\n')
-        .with(index, line.replace(/=.*/, `= ${value}`))
-        .join('\n'),
-    );
+  const lines = MINIMAL.split('\n');
+  for (const [index, line] of lines.entries())
+    if (line.includes('=')) refuse(lines.with(index, line.replace(/=.*/, `= ${value}`)).join('\n'));
+  expect(accepted).toEqual([]);
 });
 
 test.each(['__proto__', 'constructor'])('%s is no way into the agent’s own objects', (key) => {

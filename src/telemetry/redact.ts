@@ -148,9 +148,9 @@ function copyError(error: Error, depth: number, walk: Walk): object {
   return result;
 }
 
-/** To make an object a string calls whatever it says is its `toString`. */
+/** Nothing but a text: to make an object one calls whatever it says is its `toString`. */
 function wordsOf(value: unknown): string {
-  return typeof value === 'object' || typeof value === 'function' ? '[unreadable]' : String(value);
+  return typeof value === 'string' ? value : '[unreadable]';
 }
 
 function read(from: object, key: string): unknown {
