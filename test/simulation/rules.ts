@@ -317,7 +317,8 @@ export class Rules {
       const age = this.#world.time.now() - row.createdAt;
       // A script that the story's own power cut ended has failed, and nobody can know how far it came.
       const cutOff = this.excuses.recipes.has(contract) && this.excuses.poweredOff.has(contract);
-      const excused = this.excuses.hopeless.has(contract) || cutOff || age >= 50 * 60_000;
+      const { hopeless, lost } = this.excuses;
+      const excused = hopeless.has(contract) || lost.has(contract) || cutOff || age >= 50 * 60_000;
       if (!excused)
         this.blame(
           'only final errors are reported as failed',
