@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { sleep, systemClock } from '../ports/clock.ts';
-import { type Answer, answers, type Op, type RequestInput, reply } from './netd-protocol.ts';
+import { type Answer, answers, type Op, type RequestInput, reply, TURNED_AWAY } from './netd-protocol.ts';
 import { GatewayError } from './port.ts';
 
 /** Asks the helper. Throws GatewayError: `retry` when it does not answer or cannot now, `config` when somebody has to act first. */
@@ -29,18 +29,24 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 const LOOK_AGAIN_MS = 20;
 
-/** Where so many stand at the door that the kernel lets nobody join them, it is tried again. */
+/** Where so many stand at the door that the kernel lets nobody join them, or that one has to go who was not heard yet, it is tried again. */
 async function exchange(path: string, line: string, signal: AbortSignal): Promise<unknown> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
   for (;;) {
     try {
-      return await exchangeOnce(path, line, signal, limit);
+      const answer = await exchangeOnce(path, line, signal, limit);
+      if (!isTurnedAway(answer) || limit.aborted) return answer;
     } catch (error) {
       const isFull = error instanceof GatewayError && codeOf(error.cause) === 'EAGAIN';
       if (!isFull || limit.aborted) throw error;
-      await sleep(systemClock, LOOK_AGAIN_MS, signal);
     }
+    await sleep(systemClock, LOOK_AGAIN_MS, signal);
   }
+}
+
+function isTurnedAway(answer: unknown): boolean {
+  const { data } = reply.safeParse(answer);
+  return data?.ok === false && data.message === TURNED_AWAY;
 }
 
 function exchangeOnce(path: string, line: string, signal: AbortSignal, limit: AbortSignal): Promise<unknown> {

@@ -1,3 +1,5 @@
+import { TURNED_AWAY } from './netd-protocol.ts';
+
 /** One connection of the helper's, as far as others have to make room for it or it for them. */
 export interface Guest {
   /** Ends it, saying why. */
@@ -33,7 +35,7 @@ export class Crowd {
   enter(guest: Guest): void {
     this.#guests.set(guest, { state: 'idle', answered: 0, bytes: 0 });
     if (this.#guests.size <= this.#places) return;
-    (this.#leastMissed(guest) ?? guest).leave('too many connections; this one was not in use');
+    (this.#leastMissed(guest) ?? guest).leave(TURNED_AWAY);
   }
 
   /** Gone, with all that it held. */

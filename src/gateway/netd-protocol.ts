@@ -172,6 +172,9 @@ export const reply = z.discriminatedUnion('ok', [
 
 export type Reply = z.output<typeof reply>;
 
+/** Said to whoever has to make room for a newcomer: nothing that it asked for was begun. */
+export const TURNED_AWAY = 'too many connections; this one was not in use';
+
 /** Room for the largest fleet that an address has ports for. */
 export const MAX_LINE_BYTES = 16 * 1024 * 1024;
 

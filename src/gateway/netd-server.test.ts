@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createVirtualClock, type VirtualClock } from '../platform/virtual-clock.ts';
 import { silentLog } from '../ports/log.ts';
 import { createNetdClient } from './netd-client.ts';
-import { wireRoute } from './netd-protocol.ts';
+import { TURNED_AWAY, wireRoute } from './netd-protocol.ts';
 import { type NetdServer, startNetdServer } from './netd-server.ts';
 import { createNetdWork, type NetdWork } from './netd-work.ts';
 import { routeOf, SETTINGS } from './nft-fixtures.ts';
@@ -54,6 +54,27 @@ describe('the helper’s door', () => {
     await expect(ask()).rejects.toMatchObject({ kind: 'config', message: 'the network helper: install nftables' });
     await expect(ask()).rejects.toMatchObject({ kind: 'retry', message: 'the network helper: no such entry' });
     await expect(ask()).rejects.toMatchObject({ kind: 'retry' });
+  });
+
+  test('who was turned away before it was heard asks again', async () => {
+    const refusal = `${JSON.stringify({ ok: false, kind: 'retry', message: TURNED_AWAY })}\n`;
+    let calls = 0;
+    const crowded = createServer((socket) => {
+      socket.on('error', () => {});
+      const reply = ++calls < 3 ? refusal : `${JSON.stringify({ ok: true, answer: { answered: true } })}\n`;
+      socket.once('data', () => socket.end(reply));
+    });
+    await new Promise<void>((listening) => void crowded.listen(path, listening));
+    const ask = (until: AbortSignal) =>
+      createNetdClient(path).ask({ op: 'answered', localPort: 1, port: 22, ipv4: '10.77.0.3' }, until);
+    expect(await ask(signal)).toEqual({ answered: true });
+    expect(calls).toBe(3);
+    calls = -1_000_000;
+    const tired = new AbortController();
+    const asking = ask(tired.signal);
+    tired.abort(new Error('enough'));
+    await expect(asking).rejects.toThrow('enough');
+    await new Promise((closed) => crowded.close(closed));
   });
 
   test('requests are done one after the other, whoever sends them', async () => {
