@@ -46,10 +46,7 @@ export async function bringUp(target: Target, ascent: Ascent, op: Operation): Pr
       // Tags may come later than the instance: one with our name and nobody's stamp is waited for.
       const isOurs = otherwise === 'tell' || !isUnmarked(instance, stamp);
       if (isOurs) mustCarry(instance, stamp);
-      if (isOurs && isReady(instance, settings.ipv4 === 'own' ? 'ipv4' : 'ipv6')) {
-        askedToStart.delete(id);
-        return instance;
-      }
+      if (isOurs && isReady(instance, settings.ipv4 === 'own' ? 'ipv4' : 'ipv6')) return instance;
       if (instance.status === 'suspended') throw suspendedError(id);
       if (passedMs > limitMs) return giveUp(target, ascent, op, instance, refusal);
       if (isOurs && isOff(instance) && lookedAt - (askedToStart.get(id) ?? -Infinity) > START_MS) {
@@ -71,7 +68,12 @@ async function start({ api, askedToStart, clock }: Target, id: string, signal: A
     accepted = await api.start(id, { lane: 'make', signal });
     return accepted;
   } finally {
-    if (mayStart(accepted)) askedToStart.set(id, clock.monotonic());
+    if (mayStart(accepted)) {
+      const now = clock.monotonic();
+      // Older ones say nothing any more, and many of their instances are gone.
+      for (const [asked, at] of askedToStart) if (now - at > START_MS) askedToStart.delete(asked);
+      askedToStart.set(id, now);
+    }
   }
 }
 

@@ -23,7 +23,7 @@ export interface Target {
   readonly stock: Stock;
   readonly fleet: Fleet;
   readonly meter: Meter;
-  /** When an instance that has not been seen to run since was last asked to start: monotonic ms. */
+  /** When instances were last asked to start, while it counts: monotonic ms. */
   readonly askedToStart: Map<string, number>;
   /** All of the account, as it is now; whoever asks at the same moment shares the answer. */
   everything(asking: Asking): Promise<Page<VultrInstance>>;
